@@ -1,0 +1,11 @@
+#include "base/secret.h"
+
+#include <cstring>
+
+namespace quoin {
+
+void wipe(MutableBytes bytes) {
+  explicit_bzero(bytes.data(), bytes.size());
+}
+
+}  // namespace quoin
