@@ -1,0 +1,193 @@
+// What the gate and one tunnel say to each other over their SOCK_SEQPACKET pair: one message a packet, bounded, some
+// with descriptors beside them.
+//
+// The tunnel speaks of meanings ("the web service", "relay of region 3"), never of addresses to connect to; the gate
+// resolves, guards, connects and hands the socket over. The gate takes its tunnel for hostile: parsing what a tunnel
+// sends is fuzzed, every text is bounded and printable, and no message of it can open, widen or prolong anything.
+//
+// On the wire: u8 type, then the fields in the order below, integers big endian, texts and lists with a u16 length
+// before them.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/address.h"
+#include "base/bytes.h"
+#include "base/result.h"
+#include "base/time.h"
+#include "crypto/keys.h"
+#include "pair/services.h"
+
+namespace quoin::pair {
+
+constexpr std::size_t message_bytes_max = 16 * 1024;
+constexpr std::size_t descriptors_max = 4;  // with any one message
+constexpr std::size_t text_bytes_max = 255;
+constexpr std::size_t list_entries_max = 256;
+
+// Chosen by the tunnel, echoed by the gate. One request is answered exactly once.
+using RequestId = std::uint32_t;
+
+enum class Unanswered : std::uint8_t {  // why a dial or a resolution came to nothing
+  refused,                              // the other side answered with a reset
+  unreachable,                          // no route, or no neighbour there
+  timed_out,
+  not_allowed,       // the warrant or the dial guard does not let it
+  identity_changed,  // another device than the described one answers there
+  not_resolved,      // the name has no address
+  too_many,          // a limit of the gate
+};
+
+// ---- tunnel to gate
+// -------------------------------------------------------------------------------------------------------
+
+struct DialControl {
+  RequestId request;
+};
+struct DialRelay {  // host and addresses as the relay map names them; the gate guards what they resolve to
+  RequestId request;
+  std::uint16_t region;
+  std::string host;
+  std::optional<IpAddress> ipv4, ipv6;  // instead of resolving
+  std::uint16_t port;
+};
+struct ResolveStun {
+  RequestId request;
+  std::string host;
+  std::optional<IpAddress> ipv4, ipv6;
+  std::uint16_t port;
+};
+struct DialService {  // to the one pinned device; the gate knows where that is
+  RequestId request;
+  crypto::NodePublicKey engineer;
+  Transport transport;
+  std::uint16_t port;
+};
+struct PingDevice {
+  RequestId request;
+  crypto::NodePublicKey engineer;
+  std::uint16_t payload_bytes;
+};
+struct Admit {  // no peer exists in the tunnel before the gate has said yes
+  crypto::NodePublicKey node_key;
+  std::string login;  // as the control server shows it
+  bool tagged;        // a node without a person
+};
+struct WantJoinKey {};  // for one registration
+struct Registered {
+  crypto::NodePublicKey node_key;
+  std::string name;
+  std::vector<IpAddress> addresses;
+};
+struct Online {
+  std::uint16_t region;
+  std::string region_code;
+};  // the home relay is connected and published
+enum class PathKind : std::uint8_t { none, relay, direct };
+struct PathReport {
+  crypto::NodePublicKey engineer;
+  PathKind kind;
+  std::string through;  // the region's code, or the endpoint
+};
+struct FlowClosed {  // of a DialService that was answered with a socket, or of a PingDevice series
+  RequestId request;
+  std::uint64_t bytes_to_device;
+  std::uint64_t bytes_to_engineer;
+};
+enum class ProblemKind : std::uint8_t {
+  control_unreachable,   // no connection, or it keeps breaking
+  not_a_control_server,  // it answered with something else
+  control_certificate,   // TLS failed: which host, whose certificate, in the text
+  control_key,           // its key is not the pinned one
+  join_key_refused,
+  relay_unreachable,
+  relay_certificate,
+  forgotten,  // the control server no longer knows this node
+};
+struct Problem {
+  ProblemKind kind;
+  std::string text;
+};
+struct Solved {
+  ProblemKind kind;
+};
+struct LoggedOut {
+  bool told;
+};  // told: the control server confirmed. The tunnel ends after this.
+
+using FromTunnel = std::variant<DialControl, DialRelay, ResolveStun, DialService, PingDevice, Admit, WantJoinKey,
+                                Registered, Online, PathReport, FlowClosed, Problem, Solved, LoggedOut>;
+
+// ---- gate to tunnel
+// -------------------------------------------------------------------------------------------------------
+
+struct Begin {               // descriptors: roots for control (PEM, opened for reading), roots for relays
+  std::string device_name;   // becomes the node's host name
+  std::string control_host;  // for TLS and the Host header
+  std::uint16_t control_port;
+  bool control_tls;
+  std::optional<crypto::MachinePublicKey> server_key;  // pinned
+  Services services;
+  Instant deadline;                     // by the clock that counts sleep
+  std::vector<Prefix> own_prefixes;     // of every interface of this host
+  std::vector<Prefix> allowed_private;  // relay and STUN addresses that the person at the agent vouched for
+};
+struct UdpSockets {  // descriptors: IPv4 and, when has_ipv6, IPv6; they replace earlier ones
+  bool has_ipv4;
+  bool has_ipv6;
+};
+struct OwnPrefixes {
+  std::vector<Prefix> prefixes;
+};
+struct Connected {
+  RequestId request;
+};  // descriptor: the connected socket
+struct Failed {
+  RequestId request;
+  Unanswered why;
+};  // answers any request
+struct Resolved {
+  RequestId request;
+  std::vector<Endpoint> endpoints;
+};
+struct Pinged {
+  RequestId request;
+};
+struct Admission {
+  crypto::NodePublicKey node_key;
+  bool admitted;
+};
+struct JoinKey {
+  std::string key;
+};                // wiped by both sides after use
+struct Close {};  // log out and go
+
+using FromGate =
+    std::variant<Begin, UdpSockets, OwnPrefixes, Connected, Failed, Resolved, Pinged, Admission, JoinKey, Close>;
+
+// ---- codec
+// ----------------------------------------------------------------------------------------------------------------
+
+enum class MessageError {
+  too_long,   // over message_bytes_max, text_bytes_max or list_entries_max
+  malformed,  // truncated, trailing bytes, unknown type, a value out of its range
+};
+
+// Asserts that a message of our own obeys the limits (callers shorten texts with bounded_text).
+Buffer encode(const FromTunnel& message);
+Buffer encode(const FromGate& message);
+Result<FromTunnel, MessageError> decode_from_tunnel(Bytes packet);
+Result<FromGate, MessageError> decode_from_gate(Bytes packet);
+
+// Printable UTF-8 without control characters, at most text_bytes_max bytes: what does not fit the rules becomes '?' or
+// is cut.
+std::string bounded_text(std::string_view text);
+
+// How many descriptors come with a message.
+std::size_t descriptors_with(const FromGate& message);
+
+}  // namespace quoin::pair
