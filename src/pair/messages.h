@@ -118,9 +118,12 @@ struct Solved {
 struct LoggedOut {
   bool told;
 };  // told: the control server confirmed. The tunnel ends after this.
+struct ControlIgnored {  // the control server asked for something outside the closed list of features; each once
+  std::string feature;
+};
 
 using FromTunnel = std::variant<DialControl, DialRelay, ResolveStun, DialService, PingDevice, Admit, WantJoinKey,
-                                Registered, Online, PathReport, FlowClosed, Problem, Solved, LoggedOut>;
+                                Registered, Online, PathReport, FlowClosed, Problem, Solved, LoggedOut, ControlIgnored>;
 
 // ---- gate to tunnel
 // -------------------------------------------------------------------------------------------------------
@@ -163,7 +166,7 @@ struct Admission {
 };
 struct JoinKey {
   std::string key;
-};                // wiped by both sides after use
+};  // wiped by both sides after use
 struct Close {};  // log out and go
 
 using FromGate =

@@ -1,0 +1,105 @@
+// The fields of every message of the pair, in the order in which they stand on the wire. One list serves reading,
+// writing and the tests, so that the two sides cannot drift apart.
+#pragma once
+
+#include <concepts>
+#include <type_traits>
+
+#include "pair/messages.h"
+
+namespace quoin::pair {
+
+template <class M, class T>
+concept Of = std::same_as<std::remove_const_t<M>, T>;
+
+// ---- tunnel to gate
+
+void fields(auto& on, Of<DialControl> auto& m) {
+  on(m.request);
+}
+void fields(auto& on, Of<DialRelay> auto& m) {
+  on(m.request), on(m.region), on(m.host), on(m.ipv4), on(m.ipv6), on(m.port);
+}
+void fields(auto& on, Of<ResolveStun> auto& m) {
+  on(m.request), on(m.host), on(m.ipv4), on(m.ipv6), on(m.port);
+}
+void fields(auto& on, Of<DialService> auto& m) {
+  on(m.request), on(m.engineer), on(m.transport), on(m.port);
+}
+void fields(auto& on, Of<PingDevice> auto& m) {
+  on(m.request), on(m.engineer), on(m.payload_bytes);
+}
+void fields(auto& on, Of<Admit> auto& m) {
+  on(m.node_key), on(m.login), on(m.tagged);
+}
+void fields(auto&, Of<WantJoinKey> auto&) {}
+void fields(auto& on, Of<Registered> auto& m) {
+  on(m.node_key), on(m.name), on(m.addresses);
+}
+void fields(auto& on, Of<Online> auto& m) {
+  on(m.region), on(m.region_code);
+}
+void fields(auto& on, Of<PathReport> auto& m) {
+  on(m.engineer), on(m.kind), on(m.through);
+}
+void fields(auto& on, Of<FlowClosed> auto& m) {
+  on(m.request), on(m.bytes_to_device), on(m.bytes_to_engineer);
+}
+void fields(auto& on, Of<Problem> auto& m) {
+  on(m.kind), on(m.text);
+}
+void fields(auto& on, Of<Solved> auto& m) {
+  on(m.kind);
+}
+void fields(auto& on, Of<LoggedOut> auto& m) {
+  on(m.told);
+}
+void fields(auto& on, Of<ControlIgnored> auto& m) {
+  on(m.feature);
+}
+
+// ---- gate to tunnel
+
+void fields(auto& on, Of<Begin> auto& m) {
+  on(m.device_name), on(m.control_host), on(m.control_port), on(m.control_tls), on(m.server_key), on(m.services);
+  on(m.deadline), on(m.own_prefixes), on(m.allowed_private);
+}
+void fields(auto& on, Of<UdpSockets> auto& m) {
+  on(m.has_ipv4), on(m.has_ipv6);
+}
+void fields(auto& on, Of<OwnPrefixes> auto& m) {
+  on(m.prefixes);
+}
+void fields(auto& on, Of<Connected> auto& m) {
+  on(m.request);
+}
+void fields(auto& on, Of<Failed> auto& m) {
+  on(m.request), on(m.why);
+}
+void fields(auto& on, Of<Resolved> auto& m) {
+  on(m.request), on(m.endpoints);
+}
+void fields(auto& on, Of<Pinged> auto& m) {
+  on(m.request);
+}
+void fields(auto& on, Of<Admission> auto& m) {
+  on(m.node_key), on(m.admitted);
+}
+void fields(auto& on, Of<JoinKey> auto& m) {
+  on(m.key);
+}
+void fields(auto&, Of<Close> auto&) {}
+
+// ---- parts
+
+void fields(auto& on, Of<Services> auto& m) {
+  on(m.ports), on(m.ping);
+}
+void fields(auto& on, Of<PortRange> auto& m) {
+  on(m.transport), on(m.first), on(m.last);
+}
+void fields(auto& on, Of<Endpoint> auto& m) {
+  on(m.address), on(m.port);
+}
+
+}  // namespace quoin::pair
