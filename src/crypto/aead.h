@@ -39,8 +39,10 @@ struct AeadJob {
 };
 
 enum class AeadBackEnd { libsodium, ipsec_mb };
-AeadBackEnd aead_back_end();                // the one in use
+AeadBackEnd aead_back_end();                // the one in use: the fastest that is there, unless one was chosen
 bool aead_back_end_available(AeadBackEnd);  // built in, and the CPU has what it needs
+// For a program's start (valgrind, for one, cannot run AVX-512). False, and nothing changed, if it is not available.
+bool choose_aead_back_end(AeadBackEnd);
 
 void aead_seal(const AeadKey& key, std::span<AeadJob> jobs);
 void aead_open(const AeadKey& key, std::span<AeadJob> jobs);
