@@ -17,4 +17,6 @@ void open(const AeadKey&, std::span<AeadJob>) {
   assert(!"this build has no intel-ipsec-mb");
 }
 
+void limit_this_thread_to_avx2() {}
+
 }  // namespace quoin::crypto::ipsec_mb
