@@ -1,0 +1,46 @@
+// What this host says about its own place in the network: what the dial guard and the endpoint guard must know
+// (rtnetlink(7), resolv.conf(5)).
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+#include "base/address.h"
+#include "io/readiness.h"
+#include "io/system_error.h"
+
+namespace quoin::io {
+
+struct InterfaceAddress {
+  std::uint32_t interface;  // its index
+  IpAddress address;
+  Prefix prefix;  // the link's; a peer-to-peer link's is that of the other end
+  auto operator<=>(const InterfaceAddress&) const = default;
+};
+
+struct HostView {
+  std::vector<InterfaceAddress> addresses;  // of every interface, loopback too; sorted
+  std::vector<IpAddress> gateways;          // of default routes; sorted
+  std::vector<IpAddress> dns_servers;       // as written
+  bool operator==(const HostView&) const = default;
+};
+
+Result<HostView, SystemError> read_host_view();
+
+// The "nameserver" lines of resolv.conf(5) that hold an address. Zones (fe80::1%eth0) are cut off.
+std::vector<IpAddress> name_servers_in(std::string_view resolv_conf);
+
+// Calls back after addresses or routes changed, at least once, perhaps for several changes.
+class HostChanges {
+ public:
+  static Result<std::unique_ptr<HostChanges>, SystemError> watch(Loop& loop, Callback changed);
+
+ private:
+  HostChanges(Loop& loop, Descriptor netlink, Callback changed);
+  void wait();
+
+  Readiness netlink_;
+  std::shared_ptr<Callback> changed_;
+};
+
+}  // namespace quoin::io

@@ -1,0 +1,73 @@
+// Packets with descriptors beside them, between two processes that share a SOCK_SEQPACKET pair (unix(7), SCM_RIGHTS).
+//
+// seqpacket_linux.cc is the only file of the project that sends or receives descriptors. Received ones are
+// close-on-exec. A descriptor that did not arrive (the receiver's table was full, or more came than are wanted) is
+// reported with its packet, so that the receiver refuses what it was for; what arrived beside it is closed.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "io/readiness.h"
+#include "io/system_error.h"
+
+namespace quoin::io {
+
+class Seqpacket {
+ public:
+  static constexpr std::size_t packet_bytes_max = 16 * 1024;
+  static constexpr std::size_t descriptors_max = 4;        // with one packet
+  static constexpr std::size_t queued_packets_max = 1024;  // that the other side has not taken yet
+  static constexpr std::size_t queued_bytes_max = 1024 * 1024;
+
+  struct Received {
+    Bytes bytes;  // valid during the call
+    std::vector<Descriptor> descriptors;
+    bool cut = false;               // the packet was longer than packet_bytes_max
+    bool descriptors_lost = false;  // then descriptors is empty
+  };
+  struct Handlers {
+    std::move_only_function<void(Received)> received;
+    Callback closed;  // the other side has gone or the socket failed; nothing is called after it
+  };
+  enum class SendError {
+    full,    // queued_packets_max or queued_bytes_max
+    closed,  // the other side has gone
+  };
+
+  static Result<std::pair<Descriptor, Descriptor>, SystemError> make_pair();  // both close-on-exec and non-blocking
+
+  // descriptors_wanted: how many one packet may bring, at most descriptors_max. Whoever takes the other side for
+  // hostile and wants none says 0.
+  Seqpacket(Loop& loop, Descriptor socket, std::size_t descriptors_wanted, Handlers handlers);
+
+  // Packets leave in order. The descriptors are closed here once they are sent. Asserts the two limits on one packet.
+  Result<void, SendError> send(Bytes packet, std::vector<Descriptor> descriptors = {});
+  bool all_sent() const { return queue_.empty(); }
+  int number() const { return readiness_.number(); }
+
+ private:
+  struct Queued {
+    Buffer bytes;
+    std::vector<Descriptor> descriptors;
+  };
+  enum class Attempt { sent, would_block, failed };
+
+  Attempt attempt(Bytes packet, const std::vector<Descriptor>& descriptors);
+  void drain();
+  void receive();
+  void wait_for_packet();
+  void close();
+
+  Readiness readiness_;
+  std::size_t descriptors_wanted_;
+  std::shared_ptr<Handlers> handlers_;
+  std::shared_ptr<Buffer> space_;
+  std::deque<Queued> queue_;
+  std::size_t queued_bytes_ = 0;
+  bool closed_ = false;
+};
+
+}  // namespace quoin::io

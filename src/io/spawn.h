@@ -1,0 +1,49 @@
+// A child program that gets one SOCK_SEQPACKET pair as descriptor 3, stderr as 2, and nothing else: no other
+// descriptor, no environment but what is named.
+//
+// The child leads a session of its own, so that Ctrl-C reaches only us, and dies with us: PR_SET_PDEATHSIG is armed
+// before the exec and our pid checked after it, so that there is no moment in between.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "io/readiness.h"
+#include "io/system_error.h"
+
+namespace quoin::io {
+
+constexpr int spawned_pair_number = 3;
+
+struct ExitStatus {
+  bool by_signal = false;
+  int value = 0;  // exit code or signal number
+};
+
+class Child {
+ public:
+  // To be called from the process's main thread: the kernel kills the child when the thread that made it ends.
+  // environment: "NAME=value". `exited` is called once, also after kill(); not after destruction.
+  static Result<std::unique_ptr<Child>, SystemError> start(Loop& loop, const std::string& program,
+                                                           const std::vector<std::string>& arguments,
+                                                           const std::vector<std::string>& environment,
+                                                           std::move_only_function<void(ExitStatus)> exited);
+  ~Child();  // kills it if it still runs, and reaps it
+
+  Descriptor take_pair() { return std::move(pair_); }  // our end; once
+  int pid() const { return pid_; }
+  void kill();  // SIGKILL, also when it is stopped
+
+ private:
+  Child(Loop& loop, int pid, Descriptor process, Descriptor pair, std::move_only_function<void(ExitStatus)> exited);
+  void reap();
+
+  int pid_;
+  Readiness process_;  // a pidfd
+  Descriptor pair_;
+  std::move_only_function<void(ExitStatus)> exited_;
+  bool gone_ = false;
+};
+
+}  // namespace quoin::io
