@@ -21,7 +21,8 @@ namespace quoin::noise {
 
 enum class FrameType : std::uint8_t { initiation = 1, response = 2, error = 3, record = 4 };
 
-constexpr std::size_t frame_header_bytes = 3;  // type and length
+constexpr std::size_t frame_header_bytes = 3;       // type and length
+constexpr std::size_t initiation_header_bytes = 5;  // version, type and length
 constexpr std::size_t initiation_bytes = 101;
 constexpr std::size_t response_bytes = 51;
 constexpr std::size_t record_bytes_max = 4096;  // on the wire, header and tag included
@@ -42,5 +43,8 @@ SymmetricState control_handshake(std::uint16_t version, Bytes server_public_key)
 
 // An error frame with at most error_text_bytes_max of the text.
 Buffer error_frame(std::string_view text);
+
+// Moves bytes from the front of `wire` to the end of `held` until `held` has `length`; whether it has.
+bool take_until(Buffer& held, std::size_t length, Bytes& wire);
 
 }  // namespace quoin::noise
