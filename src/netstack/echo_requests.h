@@ -1,0 +1,40 @@
+// Echo requests that wait for the device's own answer. Bounded: the oldest gives way, as a router's queue would.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <optional>
+
+#include "netstack/events.h"
+#include "netstack/wire/icmp.h"
+
+namespace quoin::netstack {
+
+class EchoRequests {
+ public:
+  static constexpr std::size_t waiting_max = 64;
+
+  // `body` is what the reply repeats. True: the oldest had to go.
+  bool add(const IpAddress& local, const IpAddress& remote, Bytes body);
+  std::optional<EchoRequest> next_untold();
+
+  struct Reply {
+    IpAddress destination;
+    Buffer packet;
+  };
+  std::optional<Reply> answer(std::uint64_t echo);
+  void clear(const IpAddress& local);  // an address that is gone
+
+ private:
+  struct Waiting {
+    std::uint64_t echo;
+    IpAddress local;
+    IpAddress remote;
+    Buffer body;
+    bool told = false;
+  };
+  std::deque<Waiting> waiting_;
+  std::uint64_t next_ = 1;
+};
+
+}  // namespace quoin::netstack

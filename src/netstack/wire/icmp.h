@@ -1,0 +1,58 @@
+// ICMP (RFC 792, RFC 1122 section 3.2.2, RFC 1812 section 4.3) and ICMPv6 (RFC 4443), as one vocabulary.
+//
+//   | type | code | checksum ||  identifier and sequence number, or unused  || data, or the packet that is complained
+//   about
+//                                                                                             8 bytes of header
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <variant>
+
+#include "base/address.h"
+#include "base/bytes.h"
+#include "netstack/wire/ip.h"
+
+namespace quoin::netstack {
+
+constexpr std::size_t icmp_header_bytes = 8;
+constexpr std::size_t icmpv4_error_bytes_max = 576;   // RFC 1812, section 4.3.2.3
+constexpr std::size_t icmpv6_error_bytes_max = 1280;  // RFC 4443, section 2.4 (c)
+
+enum class IcmpUnreachable : std::uint8_t {
+  host,        // 3/1,  1/3
+  port,        // 3/3,  1/4
+  prohibited,  // 3/13, 1/1
+  other,       // read only: network, protocol, source route, beyond scope, ...
+};
+
+struct IcmpEcho {
+  bool reply;
+  Bytes body;  // identifier, sequence number and data: what a reply repeats
+  std::size_t data_bytes() const { return body.size() - 4; }
+};
+
+// An error about a packet that we are said to have sent: just enough of it to find the flow.
+struct IcmpError {
+  IcmpUnreachable what;
+  IpAddress source;
+  IpAddress destination;
+  std::uint8_t protocol;
+  std::uint16_t source_port;
+  std::uint16_t destination_port;
+  std::uint32_t sequence;  // of TCP
+};
+
+// Also "of a type that means nothing here"; malformed ones and bad checksums are no message at all.
+struct IcmpOther {};
+using IcmpMessage = std::variant<IcmpEcho, IcmpError, IcmpOther>;
+
+std::optional<IcmpMessage> parse_icmp(const IpPacket& packet);
+
+// Whole packets. The reply to an echo request goes back to where it came from.
+Buffer icmp_echo_reply(const IpAddress& source, const IpAddress& destination, Bytes body);
+Buffer icmp_echo_request(const IpAddress& source, const IpAddress& destination, Bytes body);
+// Quotes as much of `about` as the standards allow; comes from the address that the packet was sent to.
+Buffer icmp_unreachable(IcmpUnreachable what, const IpPacket& about);
+
+}  // namespace quoin::netstack

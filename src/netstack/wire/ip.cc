@@ -1,0 +1,109 @@
+#include "netstack/wire/ip.h"
+
+#include <algorithm>
+#include <cassert>
+
+#include "netstack/wire/checksum.h"
+
+namespace quoin::netstack {
+namespace {
+
+Result<IpPacket, IpRefusal> parse_ipv4(Bytes packet) {
+  if (packet.size() < ipv4_header_bytes) return failure(IpRefusal::short_packet);
+  const Bytes header = packet.first(ipv4_header_bytes);
+  Reader reader(header);
+  const std::size_t header_words = reader.u8() & 0xf;
+  if (header_words > 5) return failure(IpRefusal::options);
+  if (header_words < 5) return failure(IpRefusal::short_packet);
+  reader.skip(1);  // type of service: nothing here depends on it
+  const std::size_t total_length = reader.u16();
+  if (total_length < ipv4_header_bytes || total_length > packet.size()) return failure(IpRefusal::short_packet);
+  reader.skip(2);  // identification
+  constexpr std::uint16_t dont_fragment = 0x4000;
+  if ((reader.u16() & ~dont_fragment) != 0) return failure(IpRefusal::fragment);
+  IpPacket parsed;
+  parsed.hop_limit = reader.u8();
+  parsed.protocol = reader.u8();
+  reader.skip(2);  // the checksum, which the sum covers
+  ChecksumSum sum;
+  sum.add(header);
+  if (!sum.verifies()) return failure(IpRefusal::header_checksum);
+  if (parsed.hop_limit == 0) return failure(IpRefusal::hop_limit);
+  parsed.source = IpAddress::v4(reader.array<4>());
+  parsed.destination = IpAddress::v4(reader.array<4>());
+  parsed.header = header;
+  parsed.payload = packet.subspan(ipv4_header_bytes, total_length - ipv4_header_bytes);
+  return parsed;
+}
+
+bool is_extension_header(std::uint8_t next) {  // IANA ipv6-parameters, and "no next header"
+  return next == 0 || next == 43 || next == 50 || next == 51 || next == 59 || next == 60 || next == 135 ||
+         next == 139 || next == 140 || next == 253 || next == 254;
+}
+
+Result<IpPacket, IpRefusal> parse_ipv6(Bytes packet) {
+  if (packet.size() < ipv6_header_bytes) return failure(IpRefusal::short_packet);
+  const Bytes header = packet.first(ipv6_header_bytes);
+  Reader reader(header);
+  reader.skip(4);  // version, traffic class, flow label
+  const std::size_t payload_length = reader.u16();
+  if (payload_length > packet.size() - ipv6_header_bytes) return failure(IpRefusal::short_packet);
+  IpPacket parsed;
+  parsed.protocol = reader.u8();
+  constexpr std::uint8_t fragment_header = 44;
+  if (parsed.protocol == fragment_header) return failure(IpRefusal::fragment);
+  if (is_extension_header(parsed.protocol)) return failure(IpRefusal::extension_header);
+  parsed.hop_limit = reader.u8();
+  if (parsed.hop_limit == 0) return failure(IpRefusal::hop_limit);
+  parsed.source = IpAddress::v6(reader.array<16>());
+  parsed.destination = IpAddress::v6(reader.array<16>());
+  // A v4-mapped address on the wire would become IPv4 on the way in and answer for another version's host.
+  if (!parsed.source.is_v6() || !parsed.destination.is_v6()) return failure(IpRefusal::version);
+  parsed.header = header;
+  parsed.payload = packet.subspan(ipv6_header_bytes, payload_length);
+  return parsed;
+}
+
+}  // namespace
+
+Result<IpPacket, IpRefusal> parse_ip(Bytes packet) {
+  if (packet.empty()) return failure(IpRefusal::short_packet);
+  switch (std::to_integer<std::uint8_t>(packet[0]) >> 4) {
+    case 4: return parse_ipv4(packet);
+    case 6: return parse_ipv6(packet);
+    default: return failure(IpRefusal::version);
+  }
+}
+
+void write_ip_header(MutableBytes packet, const IpHeader& header) {
+  assert(header.source.version() == header.destination.version());
+  if (header.source.is_v6()) {
+    Writer writer(packet.first(ipv6_header_bytes));
+    writer.u32(6u << 28);
+    writer.u16(static_cast<std::uint16_t>(header.payload_bytes));
+    writer.u8(header.protocol);
+    writer.u8(header.hop_limit);
+    writer.put(header.source.bytes());
+    writer.put(header.destination.bytes());
+    return;
+  }
+  assert(header.fragment_offset % 8 == 0);
+  const MutableBytes out = packet.first(ipv4_header_bytes);
+  Writer writer(out);
+  writer.u8(0x45);
+  writer.u8(0);
+  writer.u16(static_cast<std::uint16_t>(ipv4_header_bytes + header.payload_bytes));
+  writer.u16(header.identification);
+  writer.u16(static_cast<std::uint16_t>((header.dont_fragment ? 0x4000 : 0) | (header.more_fragments ? 0x2000 : 0) |
+                                        header.fragment_offset / 8));
+  writer.u8(header.hop_limit);
+  writer.u8(header.protocol);
+  writer.u16(0);
+  writer.put(header.source.bytes());
+  writer.put(header.destination.bytes());
+  ChecksumSum sum;
+  sum.add(out);
+  Writer(out.subspan(10)).u16(sum.checksum());
+}
+
+}  // namespace quoin::netstack
