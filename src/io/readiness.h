@@ -27,7 +27,6 @@ class Readiness {
 
  private:
   struct State;
-  void wait(Callback& slot, bool& waiting, bool for_reading);
 
   Descriptor descriptor_;
   std::shared_ptr<State> state_;

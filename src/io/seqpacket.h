@@ -53,18 +53,20 @@ class Seqpacket {
     Buffer bytes;
     std::vector<Descriptor> descriptors;
   };
-  enum class Attempt { sent, would_block, failed };
+  struct Shared {
+    Handlers handlers;
+    Buffer space;  // packet_bytes_max
+  };
+  enum class Attempt { done, would_block, failed };
 
   Attempt attempt(Bytes packet, const std::vector<Descriptor>& descriptors);
   void drain();
   void receive();
-  void wait_for_packet();
-  void close();
+  Attempt receive_one(Received& received);
 
   Readiness readiness_;
   std::size_t descriptors_wanted_;
-  std::shared_ptr<Handlers> handlers_;
-  std::shared_ptr<Buffer> space_;
+  std::shared_ptr<Shared> shared_;
   std::deque<Queued> queue_;
   std::size_t queued_bytes_ = 0;
   bool closed_ = false;

@@ -1,0 +1,28 @@
+#include <cerrno>
+
+#include <unistd.h>
+
+#include "io/descriptor.h"
+
+namespace quoin::io {
+
+void Descriptor::close() {
+  if (number_ >= 0) ::close(std::exchange(number_, -1));
+}
+
+Result<Buffer, ReadError> read_to_end(const Descriptor& file, std::size_t bytes_max) {
+  constexpr std::size_t step = 64 * 1024;
+  Buffer all;
+  for (;;) {
+    const std::size_t before = all.size();
+    all.resize(before + step);
+    const ssize_t got = ::read(file.number(), all.data() + before, step);
+    all.resize(before + static_cast<std::size_t>(got > 0 ? got : 0));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return failure(ReadError::unreadable);
+    if (got == 0) return all;
+    if (all.size() > bytes_max) return failure(ReadError::too_large);
+  }
+}
+
+}  // namespace quoin::io

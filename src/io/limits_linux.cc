@@ -1,0 +1,37 @@
+#include <algorithm>
+
+#include <dirent.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
+#include "io/limits.h"
+
+namespace quoin::io {
+
+std::size_t raise_descriptor_limit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return 0;
+  if (limit.rlim_cur >= descriptors_wanted) return limit.rlim_cur;
+  rlimit wanted{descriptors_wanted, std::max<rlim_t>(limit.rlim_max, descriptors_wanted)};
+  if (setrlimit(RLIMIT_NOFILE, &wanted) == 0) return wanted.rlim_cur;
+  wanted = {limit.rlim_max, limit.rlim_max};  // the hard limit is for CAP_SYS_RESOURCE to raise
+  return setrlimit(RLIMIT_NOFILE, &wanted) == 0 ? wanted.rlim_cur : limit.rlim_cur;
+}
+
+Result<void, SystemError> forbid_core_dumps() {
+  const rlimit none{0, 0};
+  if (setrlimit(RLIMIT_CORE, &none) != 0) return system_failure("forbid core dumps");
+  if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) return system_failure("forbid reading of our memory");
+  return {};
+}
+
+std::size_t open_descriptors() {
+  DIR* folder = opendir("/proc/self/fd");
+  if (folder == nullptr) return 0;
+  std::size_t entries = 0;
+  while (readdir(folder) != nullptr) entries++;
+  closedir(folder);
+  return entries - 3;  // ".", ".." and the folder's own
+}
+
+}  // namespace quoin::io
