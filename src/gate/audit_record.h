@@ -1,0 +1,111 @@
+// What the audit file says: one kind of record for each thing that is granted, refused, begun or ended.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/time.h"
+
+namespace quoin::gate {
+
+struct AgentStarted {
+  std::vector<std::string> devices;
+};
+struct AgentStopped {};
+// What starting found at the end of the file: records that the head had not reached, and a last line cut short by a
+// crash, which was taken off.
+struct FileRepaired {
+  std::uint64_t records_beyond_head;
+  std::uint64_t bytes_cut;
+};
+struct RecordsLost {  // while the file could not be written
+  std::uint64_t count;
+};
+
+struct WarrantOpened {  // synced before anything opens
+  std::string device;
+  std::string address;
+  std::string mac;
+  std::vector<std::string> services;
+  std::vector<std::string> engineers;
+  std::string opened_by;
+  std::string reason;
+  std::string until;
+};
+struct WarrantRegistered {  // the names that the control server gave it
+  std::string device;
+  std::string node_key;
+  std::string name;
+  std::vector<std::string> addresses;
+};
+struct CommandRefused {
+  std::string command;
+  std::string device;
+  std::string by;
+  std::string why;
+  std::uint64_t suppressed;  // refusals before this one that were not written, because there were too many
+};
+struct WarrantClosed {
+  std::string device;
+  std::string why;
+  std::string by;  // a person, where one closed it
+  std::uint64_t flows;
+  std::uint64_t flows_refused;
+  std::uint64_t admissions_refused_unwritten;
+};
+
+struct EngineerAdmitted {
+  std::string device;
+  std::string engineer;
+  std::string node_key;
+};
+struct EngineerRefused {
+  std::string device;
+  std::string engineer;
+  std::string node_key;
+  std::string why;
+};
+struct FlowOpened {
+  std::string device;
+  std::string engineer;
+  std::string service;
+  std::string transport;  // tcp, udp, icmp
+  std::uint16_t port;     // of the device; 0 for icmp
+  std::uint64_t flow;     // counts from 1 in each warrant
+};
+struct FlowEnded {
+  std::string device;
+  std::string engineer;
+  std::string service;
+  std::string transport;
+  std::uint16_t port;
+  std::uint64_t flow;
+  std::optional<std::uint64_t> bytes_to_device;  // absent when the tunnel ended without saying
+  std::optional<std::uint64_t> bytes_to_engineer;
+};
+struct FlowRefused {
+  std::string device;
+  std::string engineer;
+  std::string transport;
+  std::uint16_t port;
+  std::string why;
+};
+struct FeatureIgnored {  // the control server asked for something outside the closed list
+  std::string device;
+  std::string feature;
+};
+
+using AuditRecord = std::variant<AgentStarted, AgentStopped, FileRepaired, RecordsLost, WarrantOpened,
+                                 WarrantRegistered, CommandRefused, WarrantClosed, EngineerAdmitted, EngineerRefused,
+                                 FlowOpened, FlowEnded, FlowRefused, FeatureIgnored>;
+
+// The record as JSON members without braces: "event":"opened","device":"mfp",... Texts are bounded and escaped, so that
+// a record is always one line.
+std::string members_of(const AuditRecord& record);
+// Whether what the record says may only happen once it is on disk.
+bool needs_sync(const AuditRecord& record);
+
+}  // namespace quoin::gate

@@ -1,0 +1,79 @@
+// The agent's configuration: TOML in, a Config that cannot be wrong out, or one sentence that says what to do, with the
+// line and the key.
+//
+// Pure: it is given the text, and neither reads the files it names nor asks the host about addresses; the edge and the
+// dial guard do that later. Everything is refused that is not understood: unknown tables and keys, wrong types, values
+// out of range. There is no key that opens anything.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/address.h"
+#include "base/result.h"
+#include "base/time.h"
+#include "crypto/keys.h"
+#include "gate/mac_address.h"
+
+namespace quoin::gate {
+
+constexpr std::size_t config_bytes_max = 256 * 1024;
+constexpr std::size_t devices_max = 64;
+
+struct ControlConfig {
+  std::string host;  // a name in lower case, or an address without brackets
+  std::uint16_t port = 0;
+  bool tls = true;                     // plain http is taken only with server_key
+  std::optional<std::string> ca_file;  // instead of the system's roots
+  std::optional<crypto::MachinePublicKey> server_key;
+  std::string join_key_file;
+
+  std::optional<IpAddress> address() const { return IpAddress::parse(host); }
+  std::string url() const;
+};
+
+struct RelayConfig {
+  std::optional<std::string> ca_file;
+  std::vector<Prefix> allow;  // private addresses of relays and STUN servers that the person at the agent vouches for
+};
+
+struct WarrantConfig {
+  Duration longest = hours(4);
+  std::vector<std::string> engineers;  // at least one
+};
+
+struct DeviceConfig {
+  std::string name;  // a DNS label in lower case: it becomes the node's host name
+  IpAddress address;
+  MacAddress mac;
+  bool operator==(const DeviceConfig&) const = default;
+};
+
+struct Config {
+  std::string state_dir = "/var/lib/quoin-agent";
+  std::string socket = "/run/quoin-agent/agent.sock";
+  ControlConfig control;
+  RelayConfig relay;
+  WarrantConfig warrant;
+  std::vector<DeviceConfig> devices;  // at least one; names and addresses each once
+
+  const DeviceConfig* device(std::string_view name) const;
+  std::vector<std::string> device_names() const;
+};
+
+struct ConfigError {
+  std::string file;
+  std::size_t line = 0;  // 0 where the whole file is meant
+  std::string key;       // "control.url"; empty where no key is meant
+  std::string sentence;
+
+  std::string text() const;  // "agent.toml:7: control.url: ..."
+};
+
+// Relative paths are taken relative to the folder of `file`; `file` itself is not opened.
+Result<Config, ConfigError> parse_config(std::string_view text, std::string_view file);
+
+}  // namespace quoin::gate

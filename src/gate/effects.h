@@ -1,0 +1,106 @@
+// What the gate asks of the edge. The edge performs them in order and holds no decisions.
+//
+// Everything is named by ids that the gate never uses twice; descriptors stay at the edge, which names those it opened
+// for the gate by a HandleId. A task is answered by exactly one input, unless it is cancelled.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/address.h"
+#include "base/time.h"
+#include "gate/commands.h"
+#include "pair/messages.h"
+
+namespace quoin::gate {
+
+using CommandId = std::uint64_t;  // chosen by the edge: one connection to agent.sock
+using SessionId = std::uint64_t;  // chosen by the gate: one opening of one device
+using TaskId = std::uint64_t;     // chosen by the gate
+using HandleId = std::uint64_t;   // chosen by the edge: one descriptor that it keeps for the gate
+
+// Answered by ChildStarted or ChildFailed, and after the former once, in the end, by ChildExited.
+struct StartChild {
+  SessionId session;
+};
+struct KillChild {  // SIGKILL; nothing if it is not running. ChildExited follows as for any other end
+  SessionId session;
+};
+
+enum class DescriptorKind : std::uint8_t {
+  control_roots,  // a file opened for reading: control.ca_file, or the system's roots
+  relay_roots,    // relay.ca_file, or the system's roots
+  handle,         // what a HandleId names; the edge closes its copy once it is sent or could not be sent
+};
+struct Descriptor {
+  DescriptorKind kind;
+  HandleId handle = 0;
+};
+// ChildUnreachable answers a message that could not be sent (its queue is full, the pair is closed, a roots file cannot
+// be opened). A JoinKey is wiped once written.
+struct SendToChild {
+  SessionId session;
+  pair::FromGate message;
+  std::vector<Descriptor> descriptors;  // as pair::descriptors_with says
+};
+struct BindUdp {  // answered by UdpBound; the edge may give new sockets at any later time with another UdpBound
+  SessionId session;
+};
+struct CloseHandle {
+  HandleId handle;
+};
+
+struct Resolve {  // answered by Resolved: A and AAAA records
+  TaskId task;
+  std::string host;
+};
+// Connects to the candidates one after another, or happy-eyeballs, within the timeout; UDP: a connected socket.
+// Answered by Dialled or DialFailed.
+struct Dial {
+  TaskId task;
+  pair::Transport transport;
+  std::vector<Endpoint> candidates;
+  Duration timeout;
+};
+struct Ping {  // one echo request; answered by Pinged
+  TaskId task;
+  IpAddress address;
+  std::uint16_t payload_bytes;
+  Duration timeout;
+};
+// Makes the kernel ask for the neighbour anew (ARP, neighbour discovery) and collects every MAC address that answers
+// for this one address. Answered by NeighboursFound.
+struct LookupNeighbour {
+  TaskId task;
+  IpAddress address;
+  Duration timeout;
+};
+struct ReadJoinKey {  // answered by JoinKeyRead; the edge keeps no copy
+  TaskId task;
+};
+struct CancelTask {  // no answer is awaited any more; a socket that arrives all the same is closed by the edge
+  TaskId task;
+};
+
+// Appends the lines to the audit file. With `sync`: append, fdatasync, then replace the head file (write beside, sync,
+// rename, sync the folder). Without: append only. Answered by AuditAppended before the next one is asked for. On
+// failure the edge cuts the file back to its former length; if even that fails it answers every later append with a
+// failure.
+struct AppendAudit {
+  std::string lines;
+  std::string head;
+  bool sync;
+};
+
+struct SendReply {  // and close the connection
+  CommandId command;
+  Reply reply;
+};
+struct Finished {};  // after StopRequested: nothing is left to do, the process may end
+
+using Effect = std::variant<StartChild, KillChild, SendToChild, BindUdp, CloseHandle, Resolve, Dial, Ping,
+                            LookupNeighbour, ReadJoinKey, CancelTask, AppendAudit, SendReply, Finished>;
+
+}  // namespace quoin::gate

@@ -1,0 +1,26 @@
+// What the edge tells the gate about the host it runs on. Made anew whenever an interface, a route or the resolver's
+// configuration changes.
+#pragma once
+
+#include <vector>
+
+#include "base/address.h"
+
+namespace quoin::gate {
+
+struct InterfaceAddress {
+  IpAddress address;
+  int prefix_length;  // in range for the address
+  bool operator==(const InterfaceAddress&) const = default;
+};
+
+struct HostView {
+  std::vector<InterfaceAddress> interfaces;  // of every interface, loopback included
+  std::vector<IpAddress> gateways;           // of every route
+  std::vector<IpAddress> dns_servers;
+
+  std::vector<Prefix> prefixes() const;  // each once, in order
+  bool operator==(const HostView&) const = default;
+};
+
+}  // namespace quoin::gate

@@ -1,0 +1,85 @@
+// What the edge tells the gate.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "gate/effects.h"
+#include "gate/host_view.h"
+#include "gate/mac_address.h"
+
+namespace quoin::gate {
+
+struct CommandArrived {
+  CommandId command;
+  Caller caller;
+  Result<Request, std::string> request;  // as decode_request gave it
+};
+struct CommandGone {  // the person hung up before the reply
+  CommandId command;
+};
+
+struct ChildStarted {
+  SessionId session;
+};
+struct ChildFailed {  // it could not be started
+  SessionId session;
+  std::string why;
+};
+struct ChildExited {
+  SessionId session;
+  std::string how;  // "exit status 1", "signal 9"
+};
+struct ChildMessage {
+  SessionId session;
+  Result<pair::FromTunnel, pair::MessageError> message;
+};
+struct ChildUnreachable {
+  SessionId session;
+};
+
+struct UdpBound {
+  SessionId session;
+  std::optional<HandleId> ipv4, ipv6;
+};
+struct Resolved {
+  TaskId task;
+  std::vector<IpAddress> addresses;  // none: the name has none
+};
+struct Dialled {
+  TaskId task;
+  HandleId socket;
+  Endpoint peer;  // the candidate that answered
+};
+struct DialFailed {
+  TaskId task;
+  pair::Unanswered why;
+};
+struct Pinged {
+  TaskId task;
+  bool answered;
+};
+struct NeighboursFound {
+  TaskId task;
+  std::vector<MacAddress> macs;  // none: nobody answered
+};
+struct JoinKeyRead {
+  TaskId task;
+  std::optional<std::string> key;  // without surrounding white space; nothing if it cannot be read
+};
+struct AuditAppended {
+  bool done;
+};
+
+struct HostChanged {
+  HostView host;
+};
+struct StopRequested {};
+
+using Input = std::variant<CommandArrived, CommandGone, ChildStarted, ChildFailed, ChildExited, ChildMessage,
+                           ChildUnreachable, UdpBound, Resolved, Dialled, DialFailed, Pinged, NeighboursFound,
+                           JoinKeyRead, AuditAppended, HostChanged, StopRequested>;
+
+}  // namespace quoin::gate

@@ -1,0 +1,137 @@
+#include "gate/service_list.h"
+
+#include <algorithm>
+#include <charconv>
+#include <optional>
+
+#include "pair/text.h"
+
+namespace quoin::gate {
+namespace {
+
+using pair::PortRange;
+using pair::Services;
+using pair::Transport;
+
+struct NamedService {
+  std::string_view name;
+  std::vector<PortRange> ports;
+  bool ping = false;
+};
+
+const std::vector<NamedService>& named() {
+  static const std::vector<NamedService> list = {
+      {"web",
+       {{Transport::tcp, 80, 80},
+        {Transport::tcp, 443, 443},
+        {Transport::tcp, 8000, 8000},
+        {Transport::tcp, 8080, 8080},
+        {Transport::tcp, 8443, 8443}}},
+      {"ipp", {{Transport::tcp, 631, 631}}},
+      {"snmp", {{Transport::udp, 161, 161}}},
+      {"raw", {{Transport::tcp, 9100, 9103}}},
+      {"lpd", {{Transport::tcp, 515, 515}}},
+      {"telnet", {{Transport::tcp, 23, 23}}},
+      {"ssh", {{Transport::tcp, 22, 22}}},
+      {"ping", {}, true},
+  };
+  return list;
+}
+
+void add(Services& services, const PortRange& range) {
+  if (std::ranges::find(services.ports, range) == services.ports.end()) services.ports.push_back(range);
+}
+
+void add(Services& services, const NamedService& service) {
+  for (const PortRange& range : service.ports) add(services, range);
+  services.ping = services.ping || service.ping;
+}
+
+std::optional<PortRange> parse_port(std::string_view name) {
+  const bool tcp = name.starts_with("tcp/");
+  if (!tcp && !name.starts_with("udp/")) return std::nullopt;
+  const std::string_view digits = name.substr(4);
+  std::uint16_t port = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
+  if (error != std::errc{} || end != digits.data() + digits.size() || port == 0 || digits.front() == '0') {
+    return std::nullopt;
+  }
+  return PortRange{tcp ? Transport::tcp : Transport::udp, port, port};
+}
+
+bool is_everything(const Services& services) {
+  const auto whole = [&](Transport transport) {
+    return std::ranges::find(services.ports, PortRange{transport, 1, 65535}) != services.ports.end();
+  };
+  return services.ping && whole(Transport::tcp) && whole(Transport::udp);
+}
+
+std::string port_name(Transport transport, std::uint16_t port) {
+  return (transport == Transport::tcp ? "tcp/" : "udp/") + std::to_string(port);
+}
+
+}  // namespace
+
+Result<Services, std::string> parse_services(std::string_view list) {
+  Services services;
+  std::size_t entries = 0;
+  for (bool more = true; more;) {
+    const std::size_t comma = list.find(',');
+    const std::string_view name = list.substr(0, comma);
+    more = comma != std::string_view::npos;
+    if (more) list.remove_prefix(comma + 1);
+    if (++entries > service_entries_max) {
+      return failure("The list of services has more than " + std::to_string(service_entries_max) +
+                     " entries; use all for every port.");
+    }
+    const auto known = std::ranges::find(named(), name, &NamedService::name);
+    if (known != named().end()) {
+      add(services, *known);
+    } else if (const auto port = parse_port(name)) {
+      add(services, *port);
+    } else if (name == "all") {
+      services = Services{{{Transport::tcp, 1, 65535}, {Transport::udp, 1, 65535}}, true};
+    } else {
+      return failure("There is no service \"" + pair::printable(name, 40) +
+                     "\"; use web, ipp, snmp, raw, lpd, telnet, ssh, ping, tcp/PORT, udp/PORT or all.");
+    }
+  }
+  if (is_everything(services)) return Services{{{Transport::tcp, 1, 65535}, {Transport::udp, 1, 65535}}, true};
+  return services;
+}
+
+Services named_services() {
+  Services services;
+  for (const NamedService& service : named()) add(services, service);
+  return services;
+}
+
+std::vector<std::string> service_names(const Services& services) {
+  if (is_everything(services)) return {"all"};
+  std::vector<std::string> out;
+  std::vector<PortRange> said;
+  for (const NamedService& service : named()) {
+    const bool whole = std::ranges::all_of(service.ports, [&](const PortRange& range) {
+      return std::ranges::find(services.ports, range) != services.ports.end();
+    });
+    if (!whole || (service.ping && !services.ping)) continue;
+    out.emplace_back(service.name);
+    said.insert(said.end(), service.ports.begin(), service.ports.end());
+  }
+  for (const PortRange& range : services.ports) {
+    if (std::ranges::find(said, range) != said.end()) continue;
+    std::string name = port_name(range.transport, range.first);
+    if (range.last != range.first) name += "-" + std::to_string(range.last);
+    out.push_back(std::move(name));
+  }
+  return out;
+}
+
+std::string service_name(Transport transport, std::uint16_t port) {
+  for (const NamedService& service : named()) {
+    if (Services{service.ports, false}.allows(transport, port)) return std::string(service.name);
+  }
+  return port_name(transport, port);
+}
+
+}  // namespace quoin::gate

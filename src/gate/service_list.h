@@ -1,0 +1,32 @@
+// The names under which services are granted, and their ports. The names are the user's; the ports are decided here:
+//
+//     web      tcp 80, 443, 8000, 8080, 8443    the device's own pages: RFC 9110, and where Canon, HP and others put
+//     them ipp      tcp 631                          RFC 8010 snmp     udp 161                          RFC 3417 raw
+//     tcp 9100-9103                    print data as it is, PJL; one port per parallel or external interface lpd tcp
+//     515                          RFC 1179 telnet   tcp 23 ssh      tcp 22 ping     ICMP and ICMPv6 echo tcp/N, udp/N
+//     one port all                                       every TCP and UDP port, and ping
+//
+// A list is names separated by commas. An empty list of names is wrong; no list at all means all named services.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "pair/services.h"
+
+namespace quoin::gate {
+
+constexpr std::size_t service_entries_max = 64;  // in one list
+
+// The error is a sentence for the person who typed the list.
+Result<pair::Services, std::string> parse_services(std::string_view list);
+pair::Services named_services();  // what a warrant grants when no list is given
+
+// The shortest list of names and ports that grants the same: {"web", "tcp/2000", "ping"}.
+std::vector<std::string> service_names(const pair::Services& services);
+// What one connection is called in a record: the first name whose ports hold it, or "tcp/2000".
+std::string service_name(pair::Transport transport, std::uint16_t port);
+
+}  // namespace quoin::gate
