@@ -21,8 +21,9 @@ Lock::Lock(std::vector<std::string> devices, Duration longest)
     : devices_(std::move(devices)), longest_(std::clamp(longest, Duration(0), longest_ever)) {}
 
 Result<void, Lock::Refusal> Lock::may_open(const Warrant& warrant, WallTime wall, Instant now) {
+  const bool already_open = in_force(warrant.device, wall, now) != nullptr;
   if (std::ranges::find(devices_, warrant.device) == devices_.end()) return failure(Refusal::unknown_device);
-  if (in_force(warrant.device, wall, now) != nullptr) return failure(Refusal::already_open);
+  if (already_open) return failure(Refusal::already_open);
   if (over(warrant, wall, now)) return failure(Refusal::no_time);
   if (beyond(warrant.ends, now, longest_) || beyond(warrant.ends_wall, wall, longest_)) {
     return failure(Refusal::too_long);
@@ -42,13 +43,9 @@ void Lock::close(std::string_view device) {
 }
 
 const Warrant* Lock::in_force(std::string_view device, WallTime wall, Instant now) {
+  std::erase_if(open_, [&](const auto& each) { return over(each.second, wall, now); });
   const auto found = open_.find(device);
-  if (found == open_.end()) return nullptr;
-  if (over(found->second, wall, now)) {
-    open_.erase(found);
-    return nullptr;
-  }
-  return &found->second;
+  return found == open_.end() ? nullptr : &found->second;
 }
 
 std::optional<Instant> Lock::next_end(WallTime wall, Instant now) const {

@@ -35,7 +35,8 @@ class Lock {
   [[nodiscard]] Result<void, Refusal> open(Warrant warrant, WallTime wall, Instant now);
   void close(std::string_view device);
 
-  // The warrant of a device, if it is in force at this moment. To be asked each time that something is to pass.
+  // The warrant of a device, if it is in force at this moment. To be asked each time that something is to pass. Valid
+  // until the next call.
   const Warrant* in_force(std::string_view device, WallTime wall, Instant now);
 
   // When the next warrant ends, if neither clock jumps.
