@@ -184,17 +184,20 @@ struct DerpMap {
 struct PortRange {
   std::uint16_t first = 0;
   std::uint16_t last = 0;
+  bool operator==(const PortRange&) const = default;
 };
 struct NetPortRange {
   std::string ip;                    // "*", address, prefix or "a-b"
   std::optional<std::int32_t> bits;  // obsolete: its presence is an error
   PortRange ports;
+  bool operator==(const NetPortRange&) const = default;
 };
 struct FilterRule {
   std::vector<std::string> src_ips;    // as above, or "cap:<capability>"
   std::vector<std::int32_t> src_bits;  // obsolete: its presence is an error
   std::vector<NetPortRange> dst_ports;
   std::vector<std::int32_t> ip_proto;  // none: TCP, UDP, ICMP, ICMPv6
+  bool operator==(const FilterRule&) const = default;
 };
 using FilterRules = std::vector<FilterRule>;
 

@@ -19,6 +19,7 @@
 #include "base/time.h"
 #include "control/messages.h"
 #include "control/packet_filter.h"
+#include "control/peer_table.h"
 
 namespace quoin::control {
 
@@ -31,7 +32,7 @@ constexpr std::size_t allowed_ips_max = 256;  // of one node
 constexpr std::size_t endpoints_max = 32;     // of one node
 constexpr std::size_t tags_max = 32;          // of one node
 constexpr std::size_t name_bytes_max = 255;   // of any name or tag
-constexpr std::size_t filters_max = 64;       // named rule lists
+constexpr std::size_t filters_max = 64;       // named rule lists; their entries: PacketFilter::entries_max
 
 struct Self {
   NodeId id = 0;
@@ -46,28 +47,6 @@ struct Self {
   bool operator==(const Self&) const = default;
 };
 
-struct Peer {
-  NodeId id = 0;
-  std::string name;
-  UserId user = 0;
-  std::string login;  // of its user's profile; empty while that is not known
-  crypto::NodePublicKey key;
-  crypto::DiscoPublicKey disco_key;  // zero: not known yet, comes later
-  std::vector<Prefix> addresses;     // its own
-  std::vector<Prefix> allowed_ips;   // what it may send from, and what is sent to it
-  std::vector<Endpoint> endpoints;   // as told; not yet guarded
-  RegionId home_region = 0;
-  std::vector<std::string> tags;
-  Timestamp key_expiry;
-  bool expired = false;  // as the server says; see also Netmap::is_expired
-  bool jailed = false;
-  bool wireguard_only = false;
-  std::optional<bool> online;
-
-  bool tagged() const { return !tags.empty(); }  // a node without a person
-  bool operator==(const Peer&) const = default;
-};
-
 struct RelayMap {
   std::map<RegionId, DerpRegion> regions;
   std::map<RegionId, double> region_score;
@@ -78,10 +57,10 @@ struct NetmapChange {
   bool self = false;
   bool relays = false;
   bool filter = false;
-  std::vector<NodeId> added;    // ascending, each id in one list only
-  std::vector<NodeId> changed;  // the key may be another one now
-  std::vector<NodeId> removed;
-  bool empty() const { return !self && !relays && !filter && added.empty() && changed.empty() && removed.empty(); }
+  PeerTable::Difference peers;  // the key of a changed one may be another now
+  bool empty() const {
+    return !self && !relays && !filter && peers.added.empty() && peers.changed.empty() && peers.removed.empty();
+  }
 };
 
 enum class NetmapError {
@@ -98,8 +77,9 @@ class Netmap {
   void keepalive(const MapResponse& message, Instant now);  // counts for the server's time only
 
   const std::optional<Self>& self() const { return self_; }
-  const std::map<NodeId, Peer>& peers() const { return peers_; }
-  const Peer* peer(NodeId id) const;
+  const std::map<NodeId, Peer>& peers() const { return peers_.peers(); }
+  const Peer* peer(NodeId id) const { return peers_.find(id); }
+  const Peer* peer(const crypto::NodePublicKey& key) const { return peers_.find(key); }
   const RelayMap& relays() const { return relays_; }
   const PacketFilter& filter() const { return filter_; }
   bool filter_refused() const { return filter_refused_; }  // the rules could not be read: nothing passes
@@ -112,17 +92,19 @@ class Netmap {
     Timestamp time;
     Instant at;
   };
-  using Profiles = std::map<UserId, std::string>;
 
-  void apply_peers(const MapResponse& message, std::map<NodeId, Peer>& peers) const;
-  void upsert(const Node& node, std::map<NodeId, Peer>& peers) const;
-  bool apply_relays(const DerpMap& map);
-  bool apply_filters(const MapResponse& message);
+  bool fits(const MapResponse& message, Kind kind) const;
   void apply_profiles(const MapResponse& message);
+  void apply_peers(const MapResponse& message);
+  void put(const Node& node);
+  void drop_ourselves();
+  void patch(const PeerChange& change);
+  bool apply_relays(const DerpMap& map);
+  bool apply_filters(const MapResponse& message, Kind kind);
 
   std::optional<Self> self_;
-  std::map<NodeId, Peer> peers_;
-  Profiles logins_;
+  PeerTable peers_;
+  std::map<UserId, std::string> logins_;
   RelayMap relays_;
   std::map<std::string, FilterRules> filter_rules_;
   PacketFilter filter_;

@@ -263,6 +263,8 @@ template <class T>
 bool take(const Value& from, std::optional<T>& to, Error& error);
 template <class T>
 bool take(const Value& from, std::vector<T>& to, Error& error, Elements elements = Elements::strict);
+template <class T>
+bool take(const Value& from, std::optional<std::vector<T>>& to, Error& error, Elements elements);
 template <class K, class V>
 bool take(const Value& from, std::map<K, V>& to, Error& error);
 
@@ -273,6 +275,10 @@ bool take(const Value& from, std::optional<T>& to, Error& error) {
     return true;
   }
   return take(from, to.emplace(), error);
+}
+template <class T>
+bool take(const Value& from, std::optional<std::vector<T>>& to, Error& error, Elements elements) {
+  return take(from, to.emplace(), error, elements);
 }
 template <class T>
 bool take(const Value& from, std::vector<T>& to, Error& error, Elements elements) {
