@@ -13,7 +13,7 @@
 #include "io/byte_stream.h"
 #include "io/descriptor.h"
 
-struct ssl_ctx_st;
+struct ssl_ctx_st;  // OpenSSL's SSL_CTX
 
 namespace quoin::io {
 
@@ -65,18 +65,13 @@ class TlsClient final : public ByteStream {
   void wait_writable(Callback ready) override;
   void finish_writing() override;
   void reset() override;
-  std::string failure() const override { return failure_; }
+  std::string failure() const override;
 
  private:
   struct Session;
-  TlsClient(Loop& loop, std::unique_ptr<Session> session);
-  void continue_handshake();
-  TlsFailure explain(int outcome) const;
-  StreamStop stop(int outcome, bool& wants_write);
+  explicit TlsClient(std::unique_ptr<Session> session);
 
-  Loop& loop_;
   std::unique_ptr<Session> session_;
-  std::string failure_;
 };
 
 }  // namespace quoin::io
