@@ -70,7 +70,7 @@ struct ConfigError {
   std::string key;       // "control.url"; empty where no key is meant
   std::string sentence;
 
-  std::string text() const;  // "agent.toml:7: control.url: ..."
+  std::string text() const;  // "agent.toml:7: control.url is missing; ..."
 };
 
 // Relative paths are taken relative to the folder of `file`; `file` itself is not opened.

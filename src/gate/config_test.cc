@@ -1,0 +1,145 @@
+#include "gate/config.h"
+
+#include <fstream>
+#include <iterator>
+
+#include <gtest/gtest.h>
+
+namespace quoin::gate {
+namespace {
+
+constexpr std::string_view whole = R"(state_dir = "/var/lib/quoin-agent"
+socket    = "/run/quoin-agent/agent.sock"
+[control]
+url = "https://203.0.113.10:8443"
+ca_file = "lab-ca.pem"
+server_key = "mkey:0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f20"
+join_key_file = "join.key"
+[relay]
+ca_file = "lab-ca.pem"
+allow = ["10.1.2.3/32"]
+[warrant]
+longest = "4h"
+engineers = ["alice@example.com", "bob@example.com"]
+[[device]]
+name = "mfp"
+address = "192.168.77.21"
+mac = "02:da:00:00:4d:15"
+[[device]]
+name = "laser"
+address = "192.168.77.22"
+mac = "02-DA-00-00-4D-16"
+)";
+
+TEST(Config, reads_every_key) {
+  const auto read = parse_config(whole, "/etc/quoin/agent.toml");
+  ASSERT_TRUE(read) << read.error().text();
+  EXPECT_EQ(read->state_dir, "/var/lib/quoin-agent");
+  EXPECT_EQ(read->socket, "/run/quoin-agent/agent.sock");
+  EXPECT_EQ(read->control.host, "203.0.113.10");
+  EXPECT_EQ(read->control.port, 8443);
+  EXPECT_TRUE(read->control.tls);
+  EXPECT_EQ(read->control.ca_file, "/etc/quoin/lab-ca.pem");
+  EXPECT_TRUE(read->control.server_key.has_value());
+  EXPECT_EQ(read->control.join_key_file, "/etc/quoin/join.key");
+  EXPECT_EQ(read->control.url(), "https://203.0.113.10:8443");
+  EXPECT_EQ(read->relay.ca_file, "/etc/quoin/lab-ca.pem");
+  EXPECT_EQ(read->relay.allow, std::vector{*Prefix::parse("10.1.2.3/32")});
+  EXPECT_EQ(read->warrant.longest, hours(4));
+  EXPECT_EQ(read->warrant.engineers, (std::vector<std::string>{"alice@example.com", "bob@example.com"}));
+  ASSERT_EQ(read->devices.size(), 2U);
+  EXPECT_EQ(read->device("mfp")->address.text(), "192.168.77.21");
+  EXPECT_EQ(read->device("laser")->mac.text(), "02:da:00:00:4d:16");
+  EXPECT_EQ(read->device("files"), nullptr);
+}
+
+TEST(Config, leaves_out_what_has_a_default) {
+  const auto read = parse_config(R"(
+[control]
+url = "https://Control.Example.com/"
+join_key_file = "/keys/join"
+[warrant]
+engineers = ["*"]
+[[device]]
+name = "mfp"
+address = "fd12:3456:789a::15"
+mac = "02:da:00:00:4d:15"
+)",
+                                 "agent.toml");
+  ASSERT_TRUE(read) << read.error().text();
+  EXPECT_EQ(read->state_dir, "/var/lib/quoin-agent");
+  EXPECT_EQ(read->control.host, "control.example.com");
+  EXPECT_EQ(read->control.port, 443);
+  EXPECT_EQ(read->control.ca_file, std::nullopt);
+  EXPECT_EQ(read->control.join_key_file, "/keys/join");
+  EXPECT_EQ(read->warrant.longest, hours(4));
+  EXPECT_TRUE(read->relay.allow.empty());
+}
+
+TEST(Config, takes_paths_relative_to_its_own_folder) {
+  std::string text(whole);
+  text.replace(text.find("/var/lib/quoin-agent"), 20, "state");
+  EXPECT_EQ(parse_config(text, "agent.toml")->state_dir, "state");
+  EXPECT_EQ(parse_config(text, "conf/agent.toml")->state_dir, "conf/state");
+  EXPECT_EQ(parse_config(text, "/agent.toml")->state_dir, "/state");
+}
+
+// The cases stand in a file that says what each is; see its first lines.
+struct Case {
+  std::size_t at;  // line in the vector file
+  std::string from, to, said;
+};
+std::vector<Case> bad_cases() {
+  std::ifstream in(QUOIN_VECTORS "/gate/bad_configurations.txt");
+  std::vector<Case> out;
+  std::string line;
+  Case one;
+  for (std::size_t at = 1; std::getline(in, line); at++) {
+    const auto rest = [&] { return line.size() > 3 ? line.substr(3) : std::string(); };
+    if (line.starts_with("-  ")) one.from = rest(), one.at = at;
+    if (line == "+" || line.starts_with("+  ")) one.to += (one.to.empty() ? "" : "\n") + rest();
+    if (line.starts_with("=  ")) {
+      one.said = rest();
+      out.push_back(std::exchange(one, {}));
+    }
+  }
+  return out;
+}
+
+TEST(Config, refuses_each_bad_input_with_line_key_and_sentence) {
+  const std::vector<Case> cases = bad_cases();
+  ASSERT_GT(cases.size(), 60U);
+  for (const Case& each : cases) {
+    std::string text(whole);
+    const std::size_t at = text.find(each.from);
+    ASSERT_NE(at, std::string::npos) << "case at line " << each.at;
+    text.replace(at, each.from.size(), each.to);
+    const auto read = parse_config(text, "agent.toml");
+    ASSERT_FALSE(read) << "case at line " << each.at << " was taken: " << each.to;
+    EXPECT_EQ(read.error().text(), each.said) << "case at line " << each.at;
+  }
+}
+
+TEST(Config, refuses_what_is_missing_altogether) {
+  const auto said = [](std::string_view text) { return parse_config(text, "agent.toml").error().text(); };
+  EXPECT_EQ(said(""), "agent.toml: control is missing; add a table [control] with url and join_key_file.");
+  std::string control = "[control]\nurl = \"https://h\"\njoin_key_file = \"k\"\n";
+  EXPECT_EQ(said(control),
+            "agent.toml: warrant is missing; add a table [warrant] with the engineers who may be let in.");
+  EXPECT_EQ(said(control + "[warrant]\nengineers = [\"*\"]\n"),
+            "agent.toml: device is missing; add a table [[device]] with name, address and mac for each device.");
+  EXPECT_EQ(said(std::string(config_bytes_max + 1, '#')), "agent.toml: The file is larger than 256 KiB.");
+}
+
+TEST(Config, bounds_how_many_devices_there_are) {
+  std::string text(whole.substr(0, whole.find("[[device]]")));
+  for (std::size_t i = 0; i <= devices_max; i++) {
+    const std::string n = std::to_string(i);
+    text += "[[device]]\nname = \"d" + n + "\"\naddress = \"10.0.0." + std::to_string(i + 1) +
+            "\"\nmac = \"02:00:00:00:00:01\"\n";
+    EXPECT_EQ(parse_config(text, "agent.toml").has_value(), i < devices_max) << i;
+  }
+}
+
+}  // namespace
+}  // namespace quoin::gate
