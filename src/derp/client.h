@@ -28,7 +28,6 @@ namespace quoin::derp {
 constexpr Duration login_time_max = seconds(10);
 constexpr Duration silence_max = seconds(120);  // the relay says something every 60 to 65 s
 constexpr Duration ping_answer_time_max = seconds(3);
-constexpr std::size_t health_text_bytes_max = 1024;  // what is kept of a relay's words
 
 struct LoggedIn {
   RelayPublicKey relay;
@@ -78,6 +77,7 @@ class Client {
   void handle_timeout(Instant now);
 
   bool is_logged_in() const { return state_ == State::logged_in; }
+  std::size_t waiting_bytes() const { return queue_.waiting_packet_bytes(); }  // of packets, for back-pressure
   std::uint64_t packets_dropped() const { return queue_.packets_dropped() + packets_over_limit_; }
 
  private:

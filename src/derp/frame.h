@@ -32,6 +32,7 @@ constexpr std::size_t packet_bytes_max = 64 * 1024;  // inside SendPacket, RecvP
 constexpr std::size_t login_bytes_max = 16 * 1024;   // ClientInfo and ServerInfo; the real ones are under 300
 constexpr std::size_t server_key_bytes_max = 1024;   // a later version may append to it
 constexpr std::size_t health_bytes_max = 16 * 1024;
+constexpr std::size_t health_text_bytes_max = 1024;  // of those, what is kept, and what we would send
 constexpr std::size_t ping_bytes_max = 1000;
 constexpr std::size_t frame_payload_bytes_max = packet_bytes_max + 2 * crypto::key_bytes;
 constexpr std::size_t skipped_payload_bytes_max = 1 << 20;  // of an unknown type

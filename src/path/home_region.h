@@ -7,7 +7,6 @@
 #pragma once
 
 #include <cstddef>
-#include <deque>
 #include <map>
 #include <optional>
 #include <utility>
@@ -48,7 +47,7 @@ class HomeRegion {
     double score = 1;
     bool is_connected = false;
     std::optional<Instant> avoided_until;
-    std::deque<Sample> samples;
+    std::vector<Sample> samples;
   };
 
   std::optional<Duration> latency(const Choice& choice) const;

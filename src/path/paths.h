@@ -69,7 +69,9 @@ struct HomeRegionChanged {
   RegionId region;                 // to be published once its relay is connected
   std::optional<RegionId> before;  // NotePreferred(false) belongs there
 };
-struct NoPath {};
+struct NoPath {
+  bool operator==(const NoPath&) const = default;
+};
 struct RelayPath {
   RegionId region;
   bool operator==(const RelayPath&) const = default;
@@ -78,9 +80,10 @@ struct DirectPath {
   Endpoint endpoint;
   bool operator==(const DirectPath&) const = default;
 };
-struct PathChanged {  // for people to see; sending goes by route()
+using PathKind = std::variant<NoPath, RelayPath, DirectPath>;
+struct PathChanged {  // for people to see; sending goes by route(). Direct: a proven address is in use.
   crypto::NodePublicKey peer;
-  std::variant<NoPath, RelayPath, DirectPath> path;
+  PathKind path;
 };
 struct NeedRelay {  // keep a connection to this region, with retries, until RelayIdle
   RegionId region;
@@ -167,10 +170,10 @@ class Paths {
     crypto::DiscoPublicKey disco_key;
     std::optional<crypto::BoxKey> box;  // none: key unknown, or of low order
     RegionId home_region = 0;
-    bool call_me_maybe_waits = false;  // for fresh endpoints
-    std::optional<Instant> call_me_maybe_sent;
-    std::optional<RegionId> learned_region;  // where the peer was last seen
-    std::optional<std::variant<NoPath, RelayPath, DirectPath>> shown;
+    std::optional<RegionId> learned_region;       // where the peer was last seen
+    bool call_me_maybe_waits = false;             // for fresh endpoints
+    std::optional<Instant> call_me_maybe_wanted;  // when we last sent one, or would have
+    PathKind shown = NoPath{};
   };
   using Peers = std::map<crypto::NodePublicKey, Peer>;
   using PeerEntry = Peers::value_type;
@@ -186,6 +189,7 @@ class Paths {
 
   void discover(PeerEntry& entry, Instant now);
   void ping(PeerEntry& entry, const Endpoint& to, Instant now);
+  void call_me_maybe(PeerEntry& entry, Instant now);
   void send_call_me_maybe(PeerEntry& entry, Instant now);
   void send_waiting_call_me_maybes(Instant now);
   void send_disco(const Place& to, const Peer& peer, Bytes payload);
@@ -194,7 +198,11 @@ class Paths {
   std::vector<Endpoint> guarded(const std::vector<Endpoint>& endpoints);
   bool can_send_to(const Endpoint& endpoint) const;
   void show_path(PeerEntry& entry);
+  void show_all_paths();
+  void forget_region(RegionId region);
   void settle(Instant now);  // what follows from any change: home, relays, STUN, events
+  void settle_stun(Instant now);
+  void settle_relays(Instant now);
   void emit(Event event);
 
   crypto::DiscoPrivateKey disco_key_;
@@ -208,7 +216,7 @@ class Paths {
   StunProbes stun_;
   HomeRegion home_;
   Relays relays_;
-  std::optional<Instant> last_traffic_;
+  std::optional<RegionId> home_told_;
 
   struct Waiting {
     Transmit transmit;

@@ -17,6 +17,7 @@ struct StunServer {
   std::string host;                     // resolved outside, unless an address stands beside it
   std::optional<IpAddress> ipv4, ipv6;  // instead of resolving
   std::uint16_t port = stun_port_default;
+  bool operator==(const StunServer&) const = default;
 };
 
 struct Region {
