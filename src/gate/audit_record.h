@@ -105,7 +105,7 @@ using AuditRecord = std::variant<AgentStarted, AgentStopped, FileRepaired, Recor
 // The record as JSON members without braces: "event":"opened","device":"mfp",... Texts are bounded and escaped, so that
 // a record is always one line.
 std::string members_of(const AuditRecord& record);
-// Whether what the record says may only happen once it is on disk.
+// Whether the file is synced after it. Only what concerns single flows is not worth that.
 bool needs_sync(const AuditRecord& record);
 
 }  // namespace quoin::gate

@@ -31,10 +31,12 @@ bool has(const Range& range, const IpAddress& address) {
 }  // namespace
 
 std::vector<Prefix> HostView::prefixes() const {
+  std::vector<Prefix> all;
+  for (const InterfaceAddress& own : interfaces) all.push_back(Prefix::containing(own.address, own.prefix_length));
+  std::ranges::sort(all, {}, &Prefix::length);
   std::vector<Prefix> out;
-  for (const InterfaceAddress& own : interfaces) {
-    const Prefix prefix = Prefix::containing(own.address, own.prefix_length);
-    if (std::ranges::find(out, prefix) == out.end()) out.push_back(prefix);
+  for (const Prefix& prefix : all) {
+    if (!contains(out, prefix.network())) out.push_back(prefix);
   }
   return out;
 }

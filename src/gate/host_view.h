@@ -19,7 +19,8 @@ struct HostView {
   std::vector<IpAddress> gateways;           // of every route
   std::vector<IpAddress> dns_servers;
 
-  std::vector<Prefix> prefixes() const;  // each once, in order
+  // The networks of all interfaces, without those that lie inside another one.
+  std::vector<Prefix> prefixes() const;
   bool operator==(const HostView&) const = default;
 };
 

@@ -1,0 +1,56 @@
+// Which nodes may become peers of one tunnel. Names from the control server are compared with the warrant; a proof of
+// who the engineer is will stand here when there is one. A node is judged once; shown again under another name it is
+// refused, and stays so.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "crypto/keys.h"
+#include "gate/audit_queue.h"
+#include "pair/messages.h"
+
+namespace quoin::gate {
+
+class Admissions {
+ public:
+  static constexpr std::size_t nodes_max = 256;
+
+  enum class Verdict : std::uint8_t {
+    refused,
+    recording,  // let in once its record is on disk
+    admitted,
+  };
+  struct Node {
+    std::string login;
+    Verdict verdict = Verdict::refused;
+    AuditQueue::Ticket record = 0;
+    pair::PathKind path = pair::PathKind::none;
+    std::string through;
+  };
+  struct Answer {
+    Verdict verdict;
+    std::string_view refusal;  // why; empty if it was judged before, or there was no room to keep it
+  };
+
+  // A new node that is let in is `recording` until `recorded` is called for it.
+  Answer judge(const pair::Admit& node, const std::vector<std::string>& engineers,
+               const crypto::NodePublicKey& own_key);
+  void recorded_under(const crypto::NodePublicKey& key, AuditQueue::Ticket record) { nodes_[key].record = record; }
+  // Those whose record is on disk now, each once.
+  std::vector<crypto::NodePublicKey> newly_admitted(const AuditQueue& audit);
+
+  const std::string* engineer(const crypto::NodePublicKey& key) const;  // of an admitted node
+  void path_changed(const pair::PathReport& report);
+  const std::map<crypto::NodePublicKey, Node>& nodes() const { return nodes_; }
+  std::uint64_t refused_without_room() const { return refused_without_room_; }
+
+ private:
+  std::map<crypto::NodePublicKey, Node> nodes_;
+  std::uint64_t refused_without_room_ = 0;
+};
+
+}  // namespace quoin::gate

@@ -1,0 +1,57 @@
+#include "gate/audit_queue.h"
+
+#include <algorithm>
+
+namespace quoin::gate {
+namespace {
+
+bool is_grant(const AuditRecord& record) {
+  return std::holds_alternative<WarrantOpened>(record) || std::holds_alternative<EngineerAdmitted>(record);
+}
+
+}  // namespace
+
+AuditQueue::Ticket AuditQueue::add(AuditRecord record, WallTime wall) {
+  if (queue_.size() >= records_max) {
+    lost_++;
+    return 0;
+  }
+  queue_.push_back({next_ticket_, std::move(record), wall});
+  return next_ticket_++;
+}
+
+std::optional<AppendAudit> AuditQueue::next(Instant now) {
+  if (under_way_ > 0 || queue_.empty() || (retry_at_ && now < *retry_at_)) return std::nullopt;
+  retry_at_.reset();
+  // The first record of a file goes alone: a crash between it and its head can then be told from a missing head.
+  const std::size_t count = last_.sequence == 0 ? 1 : std::min(queue_.size(), batch_records_max);
+  AppendAudit append{.lines = {}, .head = {}, .sync = false};
+  last_after_ = last_;
+  for (std::size_t i = 0; i < count; i++) {
+    AuditLine line = next_line(last_after_, queue_[i].record, queue_[i].wall);
+    append.lines += line.line;
+    append.sync = append.sync || needs_sync(queue_[i].record);
+    last_after_ = std::move(line.head);
+  }
+  append.head = last_after_.text();
+  under_way_ = count;
+  return append;
+}
+
+void AuditQueue::appended(bool done, WallTime wall, Instant now) {
+  if (under_way_ == 0) return;
+  if (done) {
+    last_ = last_after_;
+    written_ = queue_[under_way_ - 1].ticket;
+    queue_.erase(queue_.begin(), queue_.begin() + static_cast<std::ptrdiff_t>(under_way_));
+    if (lost_ > 0) add(RecordsLost{std::exchange(lost_, 0)}, wall);
+  } else {
+    void_below_ = next_ticket_;
+    std::erase_if(queue_, [](const Waiting& waiting) { return is_grant(waiting.record); });
+    retry_at_ = now + retry_after;
+  }
+  works_ = done;
+  under_way_ = 0;
+}
+
+}  // namespace quoin::gate

@@ -1,0 +1,54 @@
+// The records on their way to the audit file. One append is under way at a time, so that a failed one leaves the chain
+// where it was: its records are written again later, except grants, which then never came about.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <optional>
+
+#include "gate/audit_chain.h"
+#include "gate/effects.h"
+
+namespace quoin::gate {
+
+class AuditQueue {
+ public:
+  using Ticket = std::uint64_t;
+  static constexpr std::size_t records_max = 16 * 1024;
+  static constexpr std::size_t batch_records_max = 64;
+  static constexpr Duration retry_after = seconds(5);
+
+  explicit AuditQueue(AuditHead last) : last_(std::move(last)) {}
+
+  Ticket add(AuditRecord record, WallTime wall);
+  void hurry() { retry_at_.reset(); }  // a person is waiting: do not sit out the pause after a failure
+  std::optional<AppendAudit> next(Instant now);
+  void appended(bool done, WallTime wall, Instant now);
+
+  bool is_written(Ticket ticket) const { return ticket >= void_below_ && ticket <= written_; }
+  bool is_void(Ticket ticket) const { return ticket < void_below_; }  // an append failed before it was written
+  bool works() const { return works_; }
+  bool crowded() const { return queue_.size() > records_max / 2; }  // no time for new flows
+  bool empty() const { return queue_.empty(); }
+  std::optional<Instant> retry_at() const { return queue_.empty() || under_way_ > 0 ? std::nullopt : retry_at_; }
+
+ private:
+  struct Waiting {
+    Ticket ticket;
+    AuditRecord record;
+    WallTime wall;
+  };
+
+  AuditHead last_;        // of what is in the file
+  AuditHead last_after_;  // of what will be, when the append under way is done
+  std::deque<Waiting> queue_;
+  std::size_t under_way_ = 0;  // how many of the first ones
+  Ticket next_ticket_ = 1;
+  Ticket written_ = 0;
+  Ticket void_below_ = 1;
+  std::uint64_t lost_ = 0;
+  bool works_ = true;
+  std::optional<Instant> retry_at_;
+};
+
+}  // namespace quoin::gate

@@ -1,0 +1,68 @@
+// What the sessions of one gate share: the configuration, the host, the lock, the audit queue, and the way out for
+// effects.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "gate/audit_queue.h"
+#include "gate/config.h"
+#include "gate/dial_guard.h"
+#include "gate/effects.h"
+#include "gate/host_view.h"
+#include "gate/lock.h"
+#include "path/endpoint_guard.h"
+
+namespace quoin::gate {
+
+class Desk {
+ public:
+  Desk(Config settings, HostView view, AuditHead last)
+      : config(std::move(settings)), lock(config.device_names(), config.warrant.longest), audit(std::move(last)) {
+    host_changed(std::move(view));
+  }
+
+  void host_changed(HostView view) {
+    host_ = std::move(view);
+    own_prefixes_ = host_.prefixes();
+    fits_ = own_prefixes_.size() <= path::EndpointGuard::prefixes_max;
+    if (!fits_) own_prefixes_.resize(path::EndpointGuard::prefixes_max);
+    endpoints_ = path::EndpointGuard(own_prefixes_, config.relay.allow);
+  }
+  const HostView& host() const { return host_; }
+  const std::vector<Prefix>& own_prefixes() const { return own_prefixes_; }
+  // False for a host with more networks than a tunnel can be told of. Nothing opens there: the endpoint guard would not
+  // know them all.
+  bool host_fits() const { return fits_; }
+  const path::EndpointGuard& endpoints() const { return endpoints_; }
+
+  void emit(Effect effect) { effects.push_back(std::move(effect)); }
+  void send(SessionId to, pair::FromGate message, std::vector<Descriptor> descriptors = {}) {
+    emit(SendToChild{to, std::move(message), std::move(descriptors)});
+  }
+  TaskId new_task(SessionId of) {
+    tasks.emplace(++last_task_, of);
+    return last_task_;
+  }
+  void cancel(TaskId task) {
+    if (tasks.erase(task) > 0) emit(CancelTask{task});
+  }
+
+  const Config config;
+  Lock lock;
+  AuditQueue audit;
+  std::deque<Effect> effects;
+  std::map<TaskId, SessionId> tasks;  // asked for and not answered
+
+ private:
+  HostView host_;
+  std::vector<Prefix> own_prefixes_;
+  bool fits_ = true;
+  path::EndpointGuard endpoints_;
+  TaskId last_task_ = 0;
+};
+
+}  // namespace quoin::gate

@@ -1,0 +1,265 @@
+#include "gate/errands.h"
+
+#include <algorithm>
+
+#include "gate/control_url.h"
+
+namespace quoin::gate {
+namespace {
+
+// The control server is where the person at the agent said it is, wherever that may be; but what a name leads to must
+// at least be one host.
+bool is_one_host(const IpAddress& address) {
+  return !is_unspecified(address) && !is_multicast(address) && !is_limited_broadcast(address);
+}
+
+}  // namespace
+
+template <class T>
+std::size_t Errands::under_way() const {
+  std::size_t count = static_cast<std::size_t>(
+      std::ranges::count_if(errands_, [](const auto& each) { return std::holds_alternative<T>(each.second); }));
+  if constexpr (std::is_constructible_v<ForDevice, T>) {
+    count += static_cast<std::size_t>(
+        std::ranges::count_if(awaiting_neighbour_, [](const auto& each) { return std::holds_alternative<T>(each); }));
+  }
+  return count;
+}
+
+// Takes the errand of a task off, if it is of this kind.
+template <class T>
+std::optional<T> Errands::finish(TaskId task) {
+  const auto found = errands_.find(task);
+  if (found == errands_.end()) return std::nullopt;
+  auto* errand = std::get_if<T>(&found->second);
+  if (errand == nullptr) return std::nullopt;
+  std::optional<T> out(std::move(*errand));
+  errands_.erase(found);
+  return out;
+}
+
+bool Errands::claim(pair::RequestId request) {
+  return !flows_.has(request) && owed_.insert(request).second;
+}
+
+void Errands::fail(pair::RequestId request, pair::Unanswered why) {
+  owed_.erase(request);
+  desk_.send(session_, pair::Failed{request, why});
+}
+
+// ---- servers ----------------------------------------------------------------------------------------------------
+
+Errands::Trouble Errands::handle(const pair::DialControl& request) {
+  std::vector<IpAddress> given;
+  if (const auto address = desk_.config.control.address()) given.push_back(*address);
+  return seek_server({request.request, Server::control, desk_.config.control.port}, desk_.config.control.host,
+                     std::move(given));
+}
+
+Errands::Trouble Errands::handle(const pair::DialRelay& request) {
+  std::vector<IpAddress> given;
+  if (request.ipv4) given.push_back(*request.ipv4);
+  if (request.ipv6) given.push_back(*request.ipv6);
+  return seek_server({request.request, Server::relay, request.port}, request.host, std::move(given));
+}
+
+Errands::Trouble Errands::handle(const pair::ResolveStun& request) {
+  std::vector<IpAddress> given;
+  if (request.ipv4) given.push_back(*request.ipv4);
+  if (request.ipv6) given.push_back(*request.ipv6);
+  return seek_server({request.request, Server::stun, request.port}, request.host, std::move(given));
+}
+
+Errands::Trouble Errands::seek_server(const ServerName& name, const std::string& host, std::vector<IpAddress> given) {
+  if (!claim(name.request)) return Trouble::broke_rules;
+  if (under_way<ServerName>() + under_way<ServerDial>() >= server_dials_max) {
+    fail(name.request, pair::Unanswered::too_many);
+  } else if (!given.empty()) {
+    reach_server(name, given);
+  } else if (const auto literal = IpAddress::parse(host)) {
+    reach_server(name, {*literal});
+  } else if (!is_host_name(host)) {
+    fail(name.request, pair::Unanswered::not_resolved);
+  } else {
+    const TaskId task = desk_.new_task(session_);
+    errands_.emplace(task, name);
+    desk_.emit(Resolve{task, host});
+  }
+  return Trouble::none;
+}
+
+void Errands::reach_server(const ServerName& name, const std::vector<IpAddress>& addresses) {
+  if (addresses.empty()) return fail(name.request, pair::Unanswered::not_resolved);
+  std::vector<Endpoint> candidates;
+  for (const IpAddress& address : addresses) {
+    const Endpoint endpoint{address, name.port};
+    // No server is looked for at a device's address, whatever somebody vouched for.
+    const bool is_device =
+        std::ranges::find(desk_.config.devices, address, &DeviceConfig::address) != desk_.config.devices.end();
+    const bool allowed = name.server == Server::control
+                             ? is_one_host(address)
+                             : desk_.endpoints().allows(endpoint, path::EndpointUse::relay_or_stun);
+    if (allowed && !is_device && candidates.size() < candidates_max) candidates.push_back(endpoint);
+  }
+  if (candidates.empty()) return fail(name.request, pair::Unanswered::not_allowed);
+  if (name.server == Server::stun) {
+    owed_.erase(name.request);
+    desk_.send(session_, pair::Resolved{name.request, std::move(candidates)});
+    return;
+  }
+  const TaskId task = desk_.new_task(session_);
+  errands_.emplace(task, ServerDial{name.request});
+  desk_.emit(Dial{task, pair::Transport::tcp, std::move(candidates), dial_timeout});
+}
+
+Errands::Trouble Errands::handle(const Resolved& result) {
+  if (const auto name = finish<ServerName>(result.task)) reach_server(*name, result.addresses);
+  return Trouble::none;
+}
+
+Errands::Trouble Errands::handle(const pair::WantJoinKey&) {
+  if (under_way<Key>() > 0 || ++join_keys_ > join_keys_max) return Trouble::broke_rules;
+  const TaskId task = desk_.new_task(session_);
+  errands_.emplace(task, Key{});
+  desk_.emit(ReadJoinKey{task});
+  return Trouble::none;
+}
+
+Errands::Trouble Errands::handle(JoinKeyRead&& result) {
+  if (!finish<Key>(result.task)) return Trouble::none;
+  const bool usable = result.key && !result.key->empty() && result.key->size() <= pair::text_bytes_max &&
+                      std::ranges::all_of(*result.key, [](char c) { return c > ' ' && c < 0x7f; });
+  if (!usable) return Trouble::join_key_gone;
+  desk_.send(session_, pair::JoinKey{std::move(*result.key)});
+  return Trouble::none;
+}
+
+// ---- the device -------------------------------------------------------------------------------------------------
+
+Errands::Trouble Errands::handle(const pair::DialService& request, const Warrant& warrant, WallTime wall, Instant now) {
+  if (!claim(request.request)) return Trouble::broke_rules;
+  const char* transport = request.transport == pair::Transport::tcp ? "tcp" : "udp";
+  const std::string* engineer = admissions_.engineer(request.engineer);
+  const bool allowed = warrant.services.allows(request.transport, request.port) && request.port != 0;
+  if (engineer == nullptr || !allowed) {
+    flows_.refuse(engineer != nullptr ? *engineer : request.engineer.text(), transport, request.port,
+                  engineer == nullptr ? "the engineer is not admitted" : "the warrant does not open this port", wall);
+    fail(request.request, pair::Unanswered::not_allowed);
+    return Trouble::none;
+  }
+  const std::size_t dials = under_way<ServiceDial>();
+  if (dials >= device_dials_max || flows_.open() + dials >= Flows::open_max || desk_.audit.crowded()) {
+    flows_.refuse(*engineer, transport, request.port, "too many flows at once", wall);
+    fail(request.request, pair::Unanswered::too_many);
+    return Trouble::none;
+  }
+  return for_device(ServiceDial{request.request, *engineer, request.transport, request.port}, now);
+}
+
+Errands::Trouble Errands::handle(const pair::PingDevice& request, const Warrant& warrant, WallTime wall, Instant now) {
+  if (!claim(request.request)) return Trouble::broke_rules;
+  const std::string* engineer = admissions_.engineer(request.engineer);
+  if (engineer == nullptr || !warrant.services.ping || request.payload_bytes > ping_payload_bytes_max) {
+    flows_.refuse(engineer != nullptr ? *engineer : request.engineer.text(), "icmp", 0,
+                  engineer == nullptr ? "the engineer is not admitted" : "the warrant does not open this", wall);
+    fail(request.request, pair::Unanswered::not_allowed);
+    return Trouble::none;
+  }
+  if (under_way<Echo>() >= pings_max || flows_.open() + under_way<ServiceDial>() >= Flows::open_max) {
+    fail(request.request, pair::Unanswered::too_many);
+    return Trouble::none;
+  }
+  flows_.open_ping(request.request, *engineer, wall);
+  return for_device(Echo{request.request, *engineer, request.payload_bytes}, now);
+}
+
+Errands::Trouble Errands::for_device(ForDevice errand, Instant now) {
+  if (guard_device(device_.address, desk_.host())) return Trouble::guard_refuses;
+  if (device_seen_ && now < *device_seen_ + neighbour_fresh) {
+    begin(std::move(errand));
+  } else {
+    awaiting_neighbour_.push_back(std::move(errand));
+    look_for_device();
+  }
+  return Trouble::none;
+}
+
+void Errands::look_for_device() {
+  if (under_way<Neighbour>() > 0) return;
+  const TaskId task = desk_.new_task(session_);
+  errands_.emplace(task, Neighbour{});
+  desk_.emit(LookupNeighbour{task, device_.address, neighbour_timeout});
+}
+
+Errands::Trouble Errands::handle(const NeighboursFound& result, Instant now) {
+  if (!finish<Neighbour>(result.task)) return Trouble::none;
+  const bool is_the_one = std::ranges::all_of(result.macs, [&](const MacAddress& mac) { return mac == device_.mac; });
+  const auto waiting = std::exchange(awaiting_neighbour_, {});
+  if (!result.macs.empty() && is_the_one) {
+    device_seen_ = now;
+    for (const ForDevice& each : waiting) begin(each);
+    return Trouble::none;
+  }
+  const auto why = result.macs.empty() ? pair::Unanswered::unreachable : pair::Unanswered::identity_changed;
+  device_seen_.reset();
+  for (const ForDevice& each : waiting) fail(std::visit([](const auto& e) { return e.request; }, each), why);
+  return result.macs.empty() ? Trouble::no_answer : Trouble::other_device;
+}
+
+void Errands::begin(ForDevice errand) {
+  const TaskId task = desk_.new_task(session_);
+  if (const auto* dial = std::get_if<ServiceDial>(&errand)) {
+    desk_.emit(Dial{task, dial->transport, {Endpoint{device_.address, dial->port}}, dial_timeout});
+    errands_.emplace(task, *dial);
+  } else {
+    const auto& echo = std::get<Echo>(errand);
+    flows_.count_ping(echo.engineer, echo.payload_bytes, 0);
+    desk_.emit(Ping{task, device_.address, echo.payload_bytes, ping_timeout});
+    errands_.emplace(task, echo);
+  }
+}
+
+Errands::Trouble Errands::handle(const Dialled& result, WallTime wall) {
+  if (const auto dial = finish<ServiceDial>(result.task)) {
+    flows_.open(dial->request, dial->engineer, dial->transport, dial->port, wall);
+    owed_.erase(dial->request);
+    desk_.send(session_, pair::Connected{dial->request}, {{DescriptorKind::handle, result.socket}});
+  } else if (const auto server = finish<ServerDial>(result.task)) {
+    owed_.erase(server->request);
+    desk_.send(session_, pair::Connected{server->request}, {{DescriptorKind::handle, result.socket}});
+  } else {
+    desk_.emit(CloseHandle{result.socket});
+  }
+  return Trouble::none;
+}
+
+Errands::Trouble Errands::handle(const DialFailed& result) {
+  if (const auto dial = finish<ServiceDial>(result.task)) {
+    fail(dial->request, result.why);
+  } else if (const auto server = finish<ServerDial>(result.task)) {
+    fail(server->request, result.why);
+  }
+  return Trouble::none;
+}
+
+Errands::Trouble Errands::handle(const Pinged& result) {
+  const auto echo = finish<Echo>(result.task);
+  if (!echo) return Trouble::none;
+  if (!result.answered) {
+    fail(echo->request, pair::Unanswered::timed_out);
+    return Trouble::none;
+  }
+  flows_.count_ping(echo->engineer, 0, echo->payload_bytes);
+  owed_.erase(echo->request);
+  desk_.send(session_, pair::Pinged{echo->request});
+  return Trouble::none;
+}
+
+void Errands::cancel_all() {
+  for (const auto& [task, errand] : errands_) desk_.cancel(task);
+  errands_.clear();
+  awaiting_neighbour_.clear();
+  owed_.clear();
+}
+
+}  // namespace quoin::gate

@@ -1,0 +1,118 @@
+// What one tunnel has asked the gate to fetch, and has not been given yet: sockets to the device, to control and to
+// relays, resolved names, echoes, the join key.
+//
+// A tunnel says what it means, never where that is. The device's address comes from the configuration and passes the
+// dial guard and a fresh neighbour lookup before each dial; the control server's from the configuration; a relay's from
+// the relay map, so it passes the endpoint guard after it is resolved. Every request is answered exactly once. Limits
+// bound what a tunnel can have under way; beyond them it is told so.
+// (Threat model: D1, D3, D4, D7; attack cases ISO-15, ISO-18, MAP-09, PRN-09, PRN-13.)
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "gate/admissions.h"
+#include "gate/desk.h"
+#include "gate/flows.h"
+#include "gate/inputs.h"
+#include "gate/warrant.h"
+
+namespace quoin::gate {
+
+class Errands {
+ public:
+  static constexpr std::size_t device_dials_max = 128;
+  static constexpr std::size_t pings_max = 20;
+  static constexpr std::size_t server_dials_max = 16;  // control, relays and STUN names
+  static constexpr std::size_t candidates_max = 8;     // addresses tried for one name
+  static constexpr std::uint16_t ping_payload_bytes_max = 1472;
+  static constexpr std::size_t join_keys_max = 16;  // in one session
+  static constexpr Duration dial_timeout = seconds(10);
+  static constexpr Duration ping_timeout = seconds(5);
+  static constexpr Duration neighbour_timeout = seconds(3);
+  static constexpr Duration neighbour_fresh = seconds(3);
+
+  enum class Trouble {
+    none,
+    broke_rules,    // what no tunnel of ours would send
+    other_device,   // another MAC address answers, or more than one
+    no_answer,      // nobody answers for the device's address
+    guard_refuses,  // the host has changed so that the device may not be dialled
+    join_key_gone,  // the file cannot be read
+  };
+
+  Errands(SessionId session, const DeviceConfig& device, Desk& desk, const Admissions& admissions, Flows& flows)
+      : session_(session), device_(device), desk_(desk), admissions_(admissions), flows_(flows) {}
+
+  void look_for_device();  // answered through NeighboursFound
+
+  [[nodiscard]] Trouble handle(const pair::DialControl& request);
+  [[nodiscard]] Trouble handle(const pair::DialRelay& request);
+  [[nodiscard]] Trouble handle(const pair::ResolveStun& request);
+  [[nodiscard]] Trouble handle(const pair::DialService& request, const Warrant& warrant, WallTime wall, Instant now);
+  [[nodiscard]] Trouble handle(const pair::PingDevice& request, const Warrant& warrant, WallTime wall, Instant now);
+  [[nodiscard]] Trouble handle(const pair::WantJoinKey& request);
+
+  [[nodiscard]] Trouble handle(const Resolved& result);
+  [[nodiscard]] Trouble handle(const Dialled& result, WallTime wall);
+  [[nodiscard]] Trouble handle(const DialFailed& result);
+  [[nodiscard]] Trouble handle(const Pinged& result);
+  [[nodiscard]] Trouble handle(const NeighboursFound& result, Instant now);  // `none`: it is the described device
+  [[nodiscard]] Trouble handle(JoinKeyRead&& result);
+
+  void cancel_all();
+
+ private:
+  struct ServiceDial {
+    pair::RequestId request;
+    std::string engineer;
+    pair::Transport transport;
+    std::uint16_t port;
+  };
+  struct Echo {
+    pair::RequestId request;
+    std::string engineer;
+    std::uint16_t payload_bytes;
+  };
+  enum class Server : std::uint8_t { control, relay, stun };
+  struct ServerName {  // being resolved
+    pair::RequestId request;
+    Server server;
+    std::uint16_t port;
+  };
+  struct ServerDial {
+    pair::RequestId request;
+  };
+  struct Neighbour {};
+  struct Key {};
+  using ForDevice = std::variant<ServiceDial, Echo>;
+  using Errand = std::variant<ServiceDial, Echo, ServerName, ServerDial, Neighbour, Key>;
+
+  template <class T>
+  std::size_t under_way() const;
+  template <class T>
+  std::optional<T> finish(TaskId task);
+  bool claim(pair::RequestId request);  // false if the id is in use
+  void fail(pair::RequestId request, pair::Unanswered why);
+  Trouble seek_server(const ServerName& name, const std::string& host, std::vector<IpAddress> given);
+  void reach_server(const ServerName& name, const std::vector<IpAddress>& addresses);
+  Trouble for_device(ForDevice errand, Instant now);
+  void begin(ForDevice errand);
+
+  SessionId session_;
+  const DeviceConfig& device_;
+  Desk& desk_;
+  const Admissions& admissions_;
+  Flows& flows_;
+  std::map<TaskId, Errand> errands_;
+  std::vector<ForDevice> awaiting_neighbour_;
+  std::set<pair::RequestId> owed_;  // requests not answered
+  std::optional<Instant> device_seen_;
+  std::size_t join_keys_ = 0;
+};
+
+}  // namespace quoin::gate

@@ -1,0 +1,79 @@
+#include "gate/flows.h"
+
+#include "gate/service_list.h"
+
+namespace quoin::gate {
+
+void Flows::open(pair::RequestId id, const std::string& engineer, pair::Transport transport, std::uint16_t port,
+                 WallTime wall) {
+  Flow flow;
+  flow.record.engineer = engineer;
+  flow.record.service = service_name(transport, port);
+  flow.record.transport = transport == pair::Transport::tcp ? "tcp" : "udp";
+  flow.record.port = port;
+  add(id, std::move(flow), wall);
+}
+
+void Flows::open_ping(pair::RequestId id, const std::string& engineer, WallTime wall) {
+  if (pings_.contains(engineer) || full()) return;
+  Flow flow;
+  flow.is_ping = true;
+  flow.record.engineer = engineer;
+  flow.record.service = "ping";
+  flow.record.transport = "icmp";
+  flow.record.bytes_to_device = 0;
+  flow.record.bytes_to_engineer = 0;
+  pings_.emplace(engineer, id);
+  add(id, std::move(flow), wall);
+}
+
+void Flows::count_ping(const std::string& engineer, std::uint64_t bytes_to_device, std::uint64_t bytes_to_engineer) {
+  const auto series = pings_.find(engineer);
+  if (series == pings_.end()) return;
+  FlowEnded& record = open_.at(series->second).record;
+  *record.bytes_to_device += bytes_to_device;
+  *record.bytes_to_engineer += bytes_to_engineer;
+}
+
+void Flows::add(pair::RequestId id, Flow flow, WallTime wall) {
+  FlowEnded& record = flow.record;
+  record.device = device_;
+  record.flow = ++opened_;
+  audit_.add(FlowOpened{.device = device_,
+                        .engineer = record.engineer,
+                        .service = record.service,
+                        .transport = record.transport,
+                        .port = record.port,
+                        .flow = record.flow},
+             wall);
+  open_.emplace(id, std::move(flow));
+}
+
+void Flows::closed(const pair::FlowClosed& report, WallTime wall) {
+  const auto found = open_.find(report.request);
+  if (found == open_.end()) return;  // it was never opened, or the answer and the end of the request crossed
+  Flow& flow = found->second;
+  if (flow.is_ping) {
+    pings_.erase(flow.record.engineer);  // the gate has counted these itself
+  } else {
+    flow.record.bytes_to_device = report.bytes_to_device;
+    flow.record.bytes_to_engineer = report.bytes_to_engineer;
+  }
+  audit_.add(std::move(flow.record), wall);
+  open_.erase(found);
+}
+
+void Flows::refuse(const std::string& engineer, const char* transport, std::uint16_t port, const char* why,
+                   WallTime wall) {
+  if (++refused_ > refusals_written_max) return;
+  audit_.add(FlowRefused{.device = device_, .engineer = engineer, .transport = transport, .port = port, .why = why},
+             wall);
+}
+
+void Flows::end_all(WallTime wall) {
+  for (auto& [id, flow] : open_) audit_.add(std::move(flow.record), wall);
+  open_.clear();
+  pings_.clear();
+}
+
+}  // namespace quoin::gate

@@ -1,0 +1,52 @@
+// The flows of one warrant: which are open, and their records. A flow is opened by the gate, which dialled it; how many
+// bytes it carried only the tunnel knows, and what it says of that is written down as it comes.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "gate/audit_queue.h"
+#include "pair/messages.h"
+
+namespace quoin::gate {
+
+class Flows {
+ public:
+  static constexpr std::size_t open_max = 4096;
+  static constexpr std::uint64_t refusals_written_max = 16;  // in one warrant; the rest is counted
+
+  Flows(std::string device, AuditQueue& audit) : device_(std::move(device)), audit_(audit) {}
+
+  bool full() const { return open_.size() >= open_max; }
+  bool has(pair::RequestId id) const { return open_.contains(id); }
+  std::size_t open() const { return open_.size(); }
+  std::uint64_t opened() const { return opened_; }
+  std::uint64_t refused() const { return refused_; }
+
+  void open(pair::RequestId id, const std::string& engineer, pair::Transport transport, std::uint16_t port,
+            WallTime wall);
+  // Echo requests of one engineer are one flow, named by the first of them, until the tunnel closes it or ends.
+  void open_ping(pair::RequestId id, const std::string& engineer, WallTime wall);
+  void count_ping(const std::string& engineer, std::uint64_t bytes_to_device, std::uint64_t bytes_to_engineer);
+  void closed(const pair::FlowClosed& report, WallTime wall);
+  void refuse(const std::string& engineer, const char* transport, std::uint16_t port, const char* why, WallTime wall);
+  void end_all(WallTime wall);  // the tunnel is gone: what it did not report stays unknown
+
+ private:
+  struct Flow {
+    FlowEnded record;
+    bool is_ping = false;
+  };
+  void add(pair::RequestId id, Flow flow, WallTime wall);
+
+  std::string device_;
+  AuditQueue& audit_;
+  std::map<pair::RequestId, Flow> open_;
+  std::map<std::string, pair::RequestId> pings_;  // by engineer
+  std::uint64_t opened_ = 0;
+  std::uint64_t refused_ = 0;
+};
+
+}  // namespace quoin::gate

@@ -1,0 +1,146 @@
+#include "gate/sentences.h"
+
+#include "gate/duration_text.h"
+
+namespace quoin::gate {
+namespace {
+
+std::string joined(const std::vector<std::string>& list) {
+  std::string out;
+  for (const std::string& each : list) out += (out.empty() ? "" : ", ") + each;
+  return out;
+}
+
+std::string detail(const std::string& text) {
+  return text.empty() ? "" : " (" + text + ")";
+}
+
+Session::Ending ending(std::string why, ExitCode code, std::string sentence) {
+  return {.why = std::move(why), .code = code, .sentence = std::move(sentence), .by = {}};
+}
+
+std::string engineers_text(const DeviceStatus& status) {
+  return status.every_person ? "every person of the network" : joined(status.engineers);
+}
+
+}  // namespace
+
+std::string problem_word(pair::ProblemKind kind) {
+  switch (kind) {
+    case pair::ProblemKind::control_unreachable: return "the control server cannot be reached";
+    case pair::ProblemKind::not_a_control_server: return "the control server's address is answered by something else";
+    case pair::ProblemKind::control_certificate: return "the control server's certificate is not trusted";
+    case pair::ProblemKind::control_key: return "the control server's key is not the pinned one";
+    case pair::ProblemKind::join_key_refused: return "the control server refused the join key";
+    case pair::ProblemKind::relay_unreachable: return "no relay can be reached";
+    case pair::ProblemKind::relay_certificate: return "the relay's certificate is not trusted";
+    case pair::ProblemKind::forgotten: return "the control server no longer knows the node";
+  }
+  return "something is wrong";
+}
+
+bool is_final(pair::ProblemKind kind) {
+  switch (kind) {
+    case pair::ProblemKind::not_a_control_server:
+    case pair::ProblemKind::control_certificate:
+    case pair::ProblemKind::control_key:
+    case pair::ProblemKind::join_key_refused: return true;
+    case pair::ProblemKind::control_unreachable:
+    case pair::ProblemKind::relay_unreachable:
+    case pair::ProblemKind::relay_certificate:
+    case pair::ProblemKind::forgotten: return false;
+  }
+  return false;
+}
+
+Session::Ending problem_ending(pair::ProblemKind kind, const std::string& text, const ControlConfig& control) {
+  const std::string why = "it could not be opened: " + problem_word(kind);
+  const auto says = [&](const std::string& sentence) { return ending(why, ExitCode::not_reachable, sentence); };
+  const std::string server = "The control server " + control.url();
+  switch (kind) {
+    case pair::ProblemKind::control_unreachable:
+      return says(server + " cannot be reached" + detail(text) + "; check the network and control.url.");
+    case pair::ProblemKind::not_a_control_server:
+      return says(control.url() + " answers, but is not a control server" + detail(text) + "; check control.url.");
+    case pair::ProblemKind::control_certificate:
+      return says(server + " shows a certificate that is not trusted" + detail(text) + "; check control.ca_file.");
+    case pair::ProblemKind::control_key:
+      return says(server + " has another key than control.server_key says" + detail(text) +
+                  "; ask who runs it before changing the pin.");
+    case pair::ProblemKind::join_key_refused: {
+      Session::Ending out = says(server + " refused the join key" + detail(text) + "; put a new reusable key into " +
+                                 control.join_key_file + ".");
+      out.code = ExitCode::refused;
+      return out;
+    }
+    case pair::ProblemKind::relay_unreachable:
+      return says("No relay can be reached" + detail(text) + "; check the network, or relay.allow for a private one.");
+    case pair::ProblemKind::relay_certificate:
+      return says("The relay shows a certificate that is not trusted" + detail(text) + "; check relay.ca_file.");
+    case pair::ProblemKind::forgotten:
+      return says(server + " forgot the node while it was opening" + detail(text) + "; open it again.");
+  }
+  return slow_ending();
+}
+
+Session::Ending no_answer_ending(const DeviceConfig& device) {
+  return ending(
+      "it could not be opened: the device does not answer", ExitCode::not_reachable,
+      "Nothing answers at " + device.address.text() + "; check that " + device.name + " is switched on and connected.");
+}
+Session::Ending other_device_ending(const DeviceConfig& device) {
+  return ending("another device than the described one answers at the address", ExitCode::not_reachable,
+                "What answers at " + device.address.text() + " is not the device with MAC address " +
+                    device.mac.text() + ", or not it alone; check address and mac of " + device.name + ".");
+}
+Session::Ending slow_ending() {
+  return ending(
+      "it could not be opened: no connection within 20 seconds", ExitCode::not_reachable,
+      "The control server and a relay were not connected within 20 seconds; check the network and try again.");
+}
+Session::Ending audit_ending() {
+  return ending("the audit file cannot be written", ExitCode::failed,
+                "The audit file cannot be written, and nothing is open without its record; make room on the disk.");
+}
+Session::Ending expired_ending() {
+  return ending("the time was up", ExitCode::failed, "The time was up before the device was open; ask for more.");
+}
+Session::Ending tunnel_ending(const std::string& how) {
+  return ending("the tunnel ended by itself: " + how, ExitCode::failed,
+                "The tunnel ended while it was opening (" + how + "); see the agent's log, and try again.");
+}
+Session::Ending rules_ending(const std::string& what) {
+  return ending("the tunnel broke the rules: " + what, ExitCode::failed,
+                "The tunnel broke the rules (" + what +
+                    ") and was killed; do not open this device again before asking "
+                    "who runs the control server.");
+}
+
+std::string opened_sentence(const DeviceStatus& status, Duration lasts) {
+  return status.device + " is open until " + status.until + " (" + duration_text(lasts) + ") as " + status.name + ", " +
+         joined(status.addresses) + ".\nEngineers: " + engineers_text(status) +
+         ". Services: " + joined(status.services) + ".";
+}
+
+std::string status_text(const Reply& reply) {
+  std::string out;
+  if (reply.audit_works == false) out += "The audit file cannot be written; nothing can be opened.\n";
+  if (!reply.open || reply.open->empty()) return out + "Nothing is open.";
+  for (const DeviceStatus& each : *reply.open) {
+    out += each.device + " is " + each.state + " until " + each.until + ", opened by " + each.opened_by;
+    if (!each.reason.empty()) out += " (" + each.reason + ")";
+    out += ".\n";
+    if (!each.name.empty()) out += "  node       " + each.name + ", " + joined(each.addresses) + "\n";
+    out += "  engineers  " + engineers_text(each) + "\n  services   " + joined(each.services) + "\n";
+    for (const EngineerStatus& path : each.paths) {
+      out += "  connected  " + path.engineer + ", path " + path.path;
+      if (!path.through.empty()) out += " through " + path.through;
+      out += "\n";
+    }
+    if (!each.problem.empty()) out += "  problem    " + each.problem + "\n";
+  }
+  out.pop_back();
+  return out;
+}
+
+}  // namespace quoin::gate

@@ -1,0 +1,31 @@
+// What the person at the agent is told. Kept together so that it stays one voice: what is wrong, then what to do.
+#pragma once
+
+#include <string>
+
+#include "gate/commands.h"
+#include "gate/config.h"
+#include "gate/lock.h"
+#include "gate/session.h"
+#include "pair/messages.h"
+
+namespace quoin::gate {
+
+// What a problem of the tunnel means for an opening; `text` is the tunnel's own word on it.
+Session::Ending problem_ending(pair::ProblemKind kind, const std::string& text, const ControlConfig& control);
+// Whether waiting can help.
+bool is_final(pair::ProblemKind kind);
+
+Session::Ending no_answer_ending(const DeviceConfig& device);
+Session::Ending other_device_ending(const DeviceConfig& device);
+Session::Ending slow_ending();
+Session::Ending audit_ending();
+Session::Ending expired_ending();
+Session::Ending tunnel_ending(const std::string& how);
+Session::Ending rules_ending(const std::string& what);
+
+std::string opened_sentence(const DeviceStatus& status, Duration lasts);
+std::string status_text(const Reply& reply);
+std::string problem_word(pair::ProblemKind kind);
+
+}  // namespace quoin::gate

@@ -1,0 +1,212 @@
+#include "gate/session.h"
+
+#include <algorithm>
+
+#include "gate/calendar.h"
+#include "gate/engineers.h"
+#include "gate/sentences.h"
+#include "gate/service_list.h"
+
+namespace quoin::gate {
+
+Session::Session(SessionId id, const DeviceConfig& device, Warrant warrant, Desk& desk, Instant now)
+    : id_(id),
+      device_(device),
+      warrant_(std::move(warrant)),
+      desk_(desk),
+      flows_(device.name, desk.audit),
+      errands_(id, device, desk, admissions_, flows_),
+      opening_ends_(now + opening_max),
+      messages_counted_(now) {}
+
+// ---- from the command to an open door ---------------------------------------------------------------------------
+
+void Session::begin() {
+  errands_.look_for_device();
+}
+
+void Session::handle(NeighboursFound&& result, WallTime wall, Instant now) {
+  const Errands::Trouble found = errands_.handle(result, now);
+  if (phase_ != Phase::checking) return trouble(found, wall, now);
+  if (found == Errands::Trouble::no_answer) return end(no_answer_ending(device_), wall, now);
+  if (found != Errands::Trouble::none) return end(other_device_ending(device_), wall, now);
+  phase_ = Phase::recording;
+  grant_ = desk_.audit.add(WarrantOpened{.device = device_.name,
+                                         .address = device_.address.text(),
+                                         .mac = device_.mac.text(),
+                                         .services = service_names(warrant_.services),
+                                         .engineers = warrant_.engineers,
+                                         .opened_by = warrant_.opened_by,
+                                         .reason = warrant_.reason,
+                                         .until = calendar_text(warrant_.ends_wall)},
+                           wall);
+  desk_.audit.hurry();
+}
+
+void Session::records_written(WallTime wall, Instant now) {
+  if (phase_ == Phase::recording && desk_.audit.is_written(*grant_)) start(wall, now);
+  if (phase_ != Phase::starting && phase_ != Phase::open) return;
+  for (const auto& key : admissions_.newly_admitted(desk_.audit)) desk_.send(id_, pair::Admission{key, true});
+}
+
+void Session::start(WallTime wall, Instant now) {
+  // The only place where a door opens.
+  if (!desk_.lock.open(warrant_, wall, now)) return end(expired_ending(), wall, now);
+  phase_ = Phase::starting;
+  child_ = Child::asked_for;
+  desk_.emit(StartChild{id_});
+}
+
+void Session::child_started(WallTime wall, Instant now) {
+  if (child_ != Child::asked_for) return;
+  child_ = Child::running;
+  if (phase_ != Phase::starting) return kill(now);
+  if (past_deadline(wall, now)) return;
+  introduce();
+  desk_.emit(BindUdp{id_});
+}
+
+void Session::introduce() {
+  const ControlConfig& control = desk_.config.control;
+  desk_.send(id_,
+             pair::Begin{.device_name = device_.name,
+                         .control_host = control.host,
+                         .control_port = control.port,
+                         .control_tls = control.tls,
+                         .server_key = control.server_key,
+                         .services = warrant_.services,
+                         .deadline = warrant_.ends,
+                         .own_prefixes = desk_.own_prefixes(),
+                         .allowed_private = desk_.config.relay.allow},
+             {{DescriptorKind::control_roots}, {DescriptorKind::relay_roots}});
+}
+
+void Session::handle(const UdpBound& sockets) {
+  const bool wanted = child_ == Child::running && (phase_ == Phase::starting || phase_ == Phase::open);
+  std::vector<Descriptor> descriptors;
+  for (const auto& socket : {sockets.ipv4, sockets.ipv6}) {
+    if (!socket) continue;
+    if (wanted) {
+      descriptors.push_back({DescriptorKind::handle, *socket});
+    } else {
+      desk_.emit(CloseHandle{*socket});
+    }
+  }
+  if (!wanted) return;
+  desk_.send(id_, pair::UdpSockets{sockets.ipv4.has_value(), sockets.ipv6.has_value()}, std::move(descriptors));
+}
+
+void Session::opened(WallTime wall, Instant now) {
+  if (phase_ != Phase::starting || !registered_ || !online_) return;
+  phase_ = Phase::open;
+  DeviceStatus now_open = status(wall, now);
+  Reply reply;
+  reply.text = opened_sentence(now_open, std::min(warrant_.ends - now, warrant_.ends_wall - wall) + milliseconds(999));
+  reply.open = std::vector{std::move(now_open)};
+  verdict_ = std::move(reply);
+}
+
+// ---- ending -----------------------------------------------------------------------------------------------------
+
+void Session::end(Ending ending, WallTime wall, Instant now) {
+  leave(std::move(ending), false, wall, now);
+}
+void Session::end_and_kill(Ending ending, WallTime wall, Instant now) {
+  leave(std::move(ending), true, wall, now);
+}
+
+void Session::leave(Ending&& ending, bool at_once, WallTime wall, Instant now) {
+  if (phase_ == Phase::closing || phase_ == Phase::gone) {
+    if (at_once) kill(now);
+    return;
+  }
+  desk_.lock.close(device_.name);
+  errands_.cancel_all();
+  if (grant_ && !desk_.audit.is_void(*grant_)) {
+    desk_.audit.add(WarrantClosed{.device = device_.name,
+                                  .why = ending.why,
+                                  .by = ending.by,
+                                  .flows = flows_.opened(),
+                                  .flows_refused = flows_.refused(),
+                                  .admissions_refused_unwritten = admissions_.refused_without_room()},
+                    wall);
+  }
+  if (is_opening()) verdict_ = Reply{.code = ending.code, .text = std::move(ending.sentence)};
+  if (child_ == Child::none || child_ == Child::gone) return finish(wall);
+  phase_ = Phase::closing;
+  if (at_once || child_ != Child::running) return kill(now);
+  desk_.send(id_, pair::Close{});
+  kill_at_ = now + leaving_max;
+}
+
+void Session::kill(Instant now) {
+  if (child_ != Child::running && child_ != Child::asked_for) return;
+  desk_.emit(KillChild{id_});
+  // One that is only being started may come up all the same; it is killed again then.
+  if (child_ == Child::running) child_ = Child::killed;
+  kill_at_.reset();
+  doubt_at_ = now + kill_doubt;
+}
+
+void Session::finish(WallTime wall) {
+  errands_.cancel_all();
+  flows_.end_all(wall);
+  phase_ = Phase::gone;
+  kill_at_.reset();
+  doubt_at_.reset();
+}
+
+void Session::child_failed(const std::string& why, WallTime wall, Instant now) {
+  if (child_ != Child::asked_for) return;
+  child_ = Child::gone;
+  end(tunnel_ending("it could not be started: " + why), wall, now);
+  finish(wall);
+}
+
+void Session::child_exited(const std::string& how, WallTime wall, Instant now) {
+  if (child_ == Child::none || child_ == Child::gone) return;
+  child_ = Child::gone;
+  if (!past_deadline(wall, now)) end(tunnel_ending(how), wall, now);
+  finish(wall);
+}
+
+void Session::child_unreachable(WallTime wall, Instant now) {
+  if (child_ == Child::running) end_and_kill(tunnel_ending("it does not take messages"), wall, now);
+}
+
+void Session::host_changed(WallTime wall, Instant now) {
+  if (phase_ == Phase::closing || phase_ == Phase::gone) return;
+  const auto refusal = guard_device(device_.address, desk_.host());
+  if (refusal || !desk_.host_fits()) return trouble(Errands::Trouble::guard_refuses, wall, now);
+  if (child_ == Child::running) desk_.send(id_, pair::OwnPrefixes{desk_.own_prefixes()});
+}
+
+// ---- time -------------------------------------------------------------------------------------------------------
+
+bool Session::past_deadline(WallTime wall, Instant now) {
+  if (phase_ != Phase::starting && phase_ != Phase::open) return false;
+  if (desk_.lock.in_force(device_.name, wall, now) != nullptr) return false;
+  end(expired_ending(), wall, now);
+  return true;
+}
+
+void Session::handle_timeout(WallTime wall, Instant now) {
+  if (past_deadline(wall, now)) return;
+  if (is_opening() && now >= opening_ends_) {
+    const bool said = newest_problem_ && problems_.contains(*newest_problem_);
+    end(said ? problem_ending(*newest_problem_, problems_.at(*newest_problem_), desk_.config.control) : slow_ending(),
+        wall, now);
+  }
+  if (kill_at_ && now >= *kill_at_) kill(now);
+  if (doubt_at_ && now >= *doubt_at_) {
+    doubt_at_.reset();
+    stuck_ = true;
+  }
+}
+
+std::optional<Instant> Session::next_timeout() const {
+  if (is_opening()) return opening_ends_;
+  return kill_at_ ? kill_at_ : doubt_at_;
+}
+
+}  // namespace quoin::gate
