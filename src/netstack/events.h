@@ -23,6 +23,7 @@ enum class Refusal : std::uint8_t {
 enum class CloseReason : std::uint8_t {
   finished,          // TCP: both directions ended in order and everything was acknowledged
   reset_by_peer,     // TCP: RST, also while an Incoming flow still waited
+  refused,           // TCP: RST in answer to an active open
   timed_out,         // no answer: the peer is gone, or the owner let an Incoming flow wait for too long
   idle,              // UDP: nothing passed either way
   port_unreachable,  // the peer's host said so
@@ -39,7 +40,7 @@ struct Incoming {
   Endpoint remote;
 };
 
-struct Connected {  // an active open has succeeded
+struct Connected {  // TCP: the handshake is complete; an accepted flow takes bytes before that, too
   FlowId flow;
 };
 struct Readable {  // there is more to read than was known; said once until something has been read

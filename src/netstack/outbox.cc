@@ -57,4 +57,9 @@ void Outbox::put_back(Line& line, std::uint32_t place) {
   line.flows.push_back(place);
 }
 
+void Outbox::put_front(Line& line, std::uint32_t place) {
+  in_line_[place] = true;
+  line.flows.push_front(place);
+}
+
 }  // namespace quoin::netstack

@@ -35,7 +35,8 @@ class Outbox {
   Line* next_line();
   Buffer pop_packet(Line& line);
   std::uint32_t pop_flow(Line& line);
-  void put_back(Line& line, std::uint32_t place);  // it has more to say, after the others of its line
+  void put_back(Line& line, std::uint32_t place);   // it has more to say, after the others of its line
+  void put_front(Line& line, std::uint32_t place);  // it was cut short, and goes on first
 
  private:
   std::map<IpAddress, Line> lines_;

@@ -53,7 +53,7 @@ class Stack {
   Stack& operator=(const Stack&) = delete;
 
   // Flows of addresses that are no longer here are closed.
-  void set_addresses(std::vector<IpAddress> addresses, Instant now);
+  void set_addresses(std::vector<IpAddress> addresses);
 
   // IP packets as they come out of the tunnel, in order; they are read in place and not kept.
   void handle_burst(std::span<const MutableBytes> packets, Instant now);
@@ -66,7 +66,7 @@ class Stack {
 
   // The answers to Incoming. A name whose flow has ended is ignored, here and below.
   bool accept(FlowId flow, Instant now);  // false: it has ended meanwhile
-  void refuse(FlowId flow, Refusal refusal, Instant now);
+  void refuse(FlowId flow, Refusal refusal);
 
   // TCP. What has arrived in order, borrowed until the next call that is not const; consume says how much was taken.
   std::array<Bytes, 2> readable(FlowId flow) const;
@@ -81,11 +81,11 @@ class Stack {
   // UDP. Datagrams in, oldest first; empty ones exist.
   std::optional<Buffer> receive_datagram(FlowId flow, Instant now);
   Result<void, DatagramRefusal> send_datagram(FlowId flow, Bytes datagram, Instant now);
-  void port_unreachable(FlowId flow, Instant now);  // the device said so: passes it on, ends the flow
-  void close_datagrams(FlowId flow, Instant now);   // ends the flow in silence
+  void port_unreachable(FlowId flow);  // the device said so: passes it on, ends the flow
+  void close_datagrams(FlowId flow);   // ends the flow in silence
 
   // The device answered the ping; the reply carries what the request did. Unanswered ones need no call.
-  void answer_echo(std::uint64_t echo, Instant now);
+  void answer_echo(std::uint64_t echo);
 
   const StackStatistics& statistics() const;
   std::size_t flows() const;

@@ -29,6 +29,7 @@ struct StackStatistics {
   std::uint64_t pending_expired = 0;  // the owner let them wait for too long
   std::uint64_t syn_repeated = 0;     // retransmitted SYNs of flows that wait
 
+  std::uint64_t payload_without_room = 0;  // TCP payload that the memory budget had no room for: it comes again
   std::uint64_t datagrams_in_dropped = 0;  // more than may wait
   std::uint64_t datagrams_out_too_large = 0;
   std::uint64_t datagrams_idle_closed = 0;

@@ -7,8 +7,8 @@
 
 namespace quoin::netstack {
 
-Duration udp_idle_time(std::uint16_t local_port) {
-  switch (local_port) {
+Duration udp_idle_time(std::uint16_t service_port) {
+  switch (service_port) {
     case 161: return seconds(60);  // SNMP: an answer, and a walk that thinks between its steps
     case 53:                       // DNS, LLMNR, mDNS: one question, one answer
     case 5353:

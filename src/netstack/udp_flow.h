@@ -15,16 +15,18 @@
 namespace quoin::netstack {
 
 // How long a pair may be silent: long enough for the service, short enough that port scans leave nothing behind.
-Duration udp_idle_time(std::uint16_t local_port);
+Duration udp_idle_time(std::uint16_t service_port);
 
 struct UdpFlow {
+  std::uint16_t service_port = 0;  // of the end that serves
   bool accepted = false;
   DatagramQueue in;
   DatagramQueue out;
   Buffer last_packet;  // as it came in, for an ICMP error to quote
   Instant last_passed;
 
-  Instant idle_at(std::uint16_t local_port) const { return last_passed + udp_idle_time(local_port); }
+  Instant idle_at() const { return last_passed + udp_idle_time(service_port); }
+  std::size_t bytes() const { return in.bytes() + out.bytes() + last_packet.size(); }
 
   // Moves what waits into the batch, as far as there is room; true: there was not enough.
   bool transmit(const FlowKey& key, std::size_t mtu, PacketBatch& batch, std::uint16_t& next_identification);

@@ -1,0 +1,154 @@
+// Packets in: what is refused at the door, and everything that is not TCP.
+#include <algorithm>
+
+#include "netstack/rooms.h"
+#include "netstack/wire/icmp.h"
+#include "netstack/wire/tsmp.h"
+#include "netstack/wire/udp.h"
+
+namespace quoin::netstack {
+namespace {
+
+bool is_among(const std::vector<IpAddress>& addresses, const IpAddress& address) {
+  return std::ranges::find(addresses, address) != addresses.end();
+}
+
+}  // namespace
+
+void Stack::Rooms::set_addresses(std::vector<IpAddress> now_ours) {
+  const auto stays = [&](const IpAddress& address) { return is_among(now_ours, address); };
+  for (std::uint32_t place = 0; place < table.places(); place++) {
+    const FlowId id = table.at(place);
+    if (table.linked(id) && !stays(table.key(id).local.address)) end(id, CloseReason::address_removed);
+  }
+  for (const IpAddress& address : addresses) {
+    if (stays(address)) continue;
+    time_waits.remove_address(address);
+    echoes.clear(address);
+  }
+  addresses = std::move(now_ours);
+}
+
+void Stack::Rooms::handle_burst(std::span<const MutableBytes> packets, Instant now) {
+  for (const MutableBytes packet : packets) handle_packet(packet, now);
+  end_run(now);
+}
+
+void Stack::Rooms::handle_packet(Bytes bytes, Instant now) {
+  statistics.packets_in++;
+  const auto packet = parse_ip(bytes);
+  if (!packet) {
+    statistics.refused[static_cast<std::size_t>(packet.error())]++;
+    return;
+  }
+  if (!is_for_us(*packet)) return;
+  const bool v4 = packet->source.is_v4();
+  if (packet->protocol == IpProtocol::tcp) return handle_tcp(*packet, now);
+  end_run(now);  // so that flows see each other's packets in the order of the burst
+  if (packet->protocol == IpProtocol::udp) return handle_udp(*packet, now);
+  if (packet->protocol == (v4 ? IpProtocol::icmp : IpProtocol::icmpv6)) return handle_icmp(*packet);
+  if (packet->protocol == IpProtocol::tsmp) return handle_tsmp(*packet, now);
+  statistics.unknown_protocol++;
+}
+
+bool Stack::Rooms::is_for_us(const IpPacket& packet) {
+  if (!is_among(addresses, packet.destination)) {
+    statistics.other_destination++;
+    return false;
+  }
+  const IpAddress& source = packet.source;
+  if (is_among(addresses, source) || is_unspecified(source) || is_loopback(source) || is_multicast(source) ||
+      is_limited_broadcast(source)) {
+    statistics.impossible_source++;
+    return false;
+  }
+  return true;
+}
+
+void Stack::Rooms::handle_udp(const IpPacket& packet, Instant now) {
+  const auto datagram = parse_udp(packet);
+  if (!datagram) {
+    statistics.bad_transport++;
+    return;
+  }
+  if (datagram->source_port == 0 || datagram->destination_port == 0) {
+    statistics.port_zero++;
+    return;
+  }
+  const FlowKey key{
+      IpProtocol::udp, {packet.destination, datagram->destination_port}, {packet.source, datagram->source_port}};
+  auto id = table.find(key);
+  if (!id) {
+    if (pending_full()) {
+      statistics.pending_full++;
+      return;
+    }
+    Flow flow{.state = UdpFlow()};
+    std::get<UdpFlow>(flow.state).service_port = key.local.port;
+    flow.untold.incoming = true;
+    id = open(key, std::move(flow));
+    if (!id) return;
+    timers.set(id->index, now + config.pending_lifetime);
+  }
+  UdpFlow& udp = *find<UdpFlow>(*id);
+  udp.last_passed = now;
+  if (!udp.in.fits(datagram->data.size()) || datagram->data.size() + packet.whole().size() > bytes_free()) {
+    statistics.datagrams_in_dropped++;
+  } else {
+    udp.in.push(to_buffer(datagram->data));
+    udp.last_packet = to_buffer(packet.whole());
+  }
+  attend(*id, now);
+}
+
+void Stack::Rooms::handle_icmp(const IpPacket& packet) {
+  const auto message = parse_icmp(packet);
+  if (!message) {
+    statistics.bad_transport++;
+  } else if (const auto* error = std::get_if<IcmpError>(&*message)) {
+    const bool concerns_a_flow = handle_icmp_error(packet, *error);
+    (concerns_a_flow ? statistics.icmp_errors_in : statistics.icmp_ignored)++;
+  } else if (const auto* echo = std::get_if<IcmpEcho>(&*message); echo != nullptr && !echo->reply) {
+    statistics.echo_requests++;
+    // A reply is as long as its request; one that could not leave is not asked for.
+    const bool answerable = packet.whole().size() <= config.mtu;
+    const bool dropped = !answerable || echoes.add(packet.destination, packet.source, echo->body);
+    if (dropped) statistics.echo_requests_dropped++;
+  } else {
+    statistics.icmp_ignored++;
+  }
+}
+
+// RFC 5927, section 4: an error is believed only from the host that it is about, and of TCP only about bytes in flight.
+// Even then it is a hint (a soft error), but to an open that was never answered.
+bool Stack::Rooms::handle_icmp_error(const IpPacket& packet, const IcmpError& error) {
+  if (error.destination != packet.source || error.source != packet.destination) return false;
+  const FlowKey key{error.protocol, {error.source, error.source_port}, {error.destination, error.destination_port}};
+  const auto id = table.find(key);
+  if (!id) return false;
+  if (auto* tcp = find<TcpFlow>(*id)) {
+    const tcp::Sender& sender = tcp->connection.sender();
+    const tcp::Position position = tcp::unwrap(sender.una(), error.sequence);
+    if (position < sender.una() || position > sender.sent_end()) return false;
+    if (tcp->connection.state() == tcp::State::syn_sent) {
+      end(*id, CloseReason::unreachable);
+    } else {
+      tcp->connection.notify_unreachable();
+    }
+    return true;
+  }
+  if (find<UdpFlow>(*id) == nullptr) return false;
+  if (error.what == IcmpUnreachable::port) end(*id, CloseReason::port_unreachable);
+  return true;
+}
+
+void Stack::Rooms::handle_tsmp(const IpPacket& packet, Instant now) {
+  if (auto pong = tsmp_pong(packet)) {
+    statistics.tsmp_pings++;
+    send_limited(packet.source, std::move(*pong), now);
+  } else {
+    statistics.tsmp_ignored++;
+  }
+}
+
+}  // namespace quoin::netstack

@@ -1,0 +1,141 @@
+// The inside of a Stack: what its rooms are and who walks between them. Not for owners of a stack (stack.h).
+//
+// A packet comes in through inbound.cc (and tcp_inbound.cc), finds its flow by its key, and ends in a call on that
+// flow's connection or queue. After anything that may have changed a flow, attend() looks what there is to tell, when
+// it wants to be woken, what it may buffer, and puts it into the outbox. outbound.cc takes packets out of there.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "netstack/echo_requests.h"
+#include "netstack/flow.h"
+#include "netstack/flow_table.h"
+#include "netstack/outbox.h"
+#include "netstack/rate_limit.h"
+#include "netstack/segment_runs.h"
+#include "netstack/stack.h"
+#include "netstack/tcp/isn.h"
+#include "netstack/time_wait_table.h"
+#include "netstack/timer_queue.h"
+#include "netstack/wire/icmp.h"
+
+namespace quoin::netstack {
+
+class Stack::Rooms {
+ public:
+  // What one TCP flow may buffer in one direction, whatever is free.
+  static constexpr std::size_t flow_bytes_max = 16 << 20;
+  static constexpr std::size_t flow_bytes_min = 16 << 10;
+  static constexpr std::size_t write_bytes_max = 64 << 10;  // that one write_space offers
+  // A flow that nothing happens to for this long gives memory back that it kept for speed, if it is worth it.
+  static constexpr Duration quiet_time = seconds(1);
+  static constexpr std::size_t quiet_bytes_min = 128 << 10;
+  // Resets of strays and ICMP errors: so many at once, then one each interval.
+  static constexpr std::uint32_t answers_burst = 64;
+  static constexpr Duration answers_interval = milliseconds(10);
+
+  Rooms(const StackConfig& config, Random& random, Instant now);
+
+  // inbound.cc
+  void set_addresses(std::vector<IpAddress> now_ours);
+  void handle_burst(std::span<const MutableBytes> packets, Instant now);
+
+  // outbound.cc
+  bool poll_transmit(PacketBatch& out, Instant now);
+  void send(const IpAddress& destination, Buffer packet);
+  void send_limited(const IpAddress& destination, Buffer packet, Instant now);
+
+  // flows.cc
+  std::optional<FlowId> open(const FlowKey& key, Flow flow);  // none: the table is full
+  Flow* find(FlowId id);                                      // none: it has ended
+  template <class State>
+  State* find(FlowId id) {
+    Flow* flow = find(id);
+    return flow == nullptr ? nullptr : std::get_if<State>(&flow->state);
+  }
+  void end(FlowId id, CloseReason why);  // and tell
+  void forget(FlowId id);                // and tell nothing
+  void handle_timeout(Instant now);
+  std::optional<Instant> poll_timeout() const;
+  std::optional<StackEvent> poll_event();
+
+  // attend.cc
+  void attend(FlowId id, Instant now);
+  std::array<MutableBytes, 2> write_space(FlowId id, TcpFlow& tcp);
+  std::size_t bytes_free() const { return config.memory_bytes_max - std::min(config.memory_bytes_max, bytes_used); }
+
+  // answers.cc
+  bool accept(FlowId id, Instant now);
+  void refuse(FlowId id, Refusal refusal);
+  void abort(FlowId id, Instant now);
+  void port_unreachable(FlowId id);
+  tcp::Config connection_config(const FlowKey& key, Instant now) const;
+
+  StackConfig config;
+  Random& random;
+  StackStatistics statistics;
+  std::vector<IpAddress> addresses;
+  FlowTable table;
+  std::vector<std::unique_ptr<Flow>> flows;  // by place
+  TimerQueue timers;                         // by place
+  TimeWaitTable time_waits;
+  EchoRequests echoes;
+  Outbox outbox;
+  std::size_t bytes_used = 0;
+
+ private:
+  // inbound.cc
+  void handle_packet(Bytes bytes, Instant now);
+  bool is_for_us(const IpPacket& packet);
+  void handle_udp(const IpPacket& packet, Instant now);
+  void handle_icmp(const IpPacket& packet);
+  bool handle_icmp_error(const IpPacket& packet, const IcmpError& error);
+  void handle_tsmp(const IpPacket& packet, Instant now);
+
+  // tcp_inbound.cc
+  void handle_tcp(const IpPacket& packet, Instant now);
+  void end_run(Instant now);
+  void handle_segment(FlowId id, TcpFlow& tcp, const tcp::Segment& segment, Instant now);
+  void handle_syn(const FlowKey& key, const tcp::Segment& segment, const IpPacket& packet, Instant now);
+  void handle_pending(FlowId id, PendingOpen& pending, const tcp::Segment& segment, const IpPacket& packet,
+                      Instant now);
+  void handle_stray(const FlowKey& key, const tcp::Segment& segment, Instant now);
+
+  // outbound.cc
+  enum class Said { all, a_segment, part };  // part: the batch is full
+  bool serve(Outbox::Line& line, PacketBatch& out, Instant now);
+  Said transmit(FlowId id, PacketBatch& out, Instant now);
+
+  // flows.cc
+  void tell(FlowId id, Flow& flow);
+  void clear(FlowId id, Flow& flow);
+  void handle_flow_timeout(FlowId id, Instant now);
+  bool pending_full() const { return pending_ >= config.pending_max; }
+
+  // attend.cc
+  void attend_tcp(FlowId id, Flow& flow, TcpFlow& tcp, Instant now);
+  void attend_udp(FlowId id, Flow& flow, UdpFlow& udp);
+  void set_timer(FlowId id, const TcpFlow& tcp);
+  void charge(Flow& flow, std::size_t bytes);
+  std::size_t fair_bytes() const;
+  bool room_for(const tcp::Connection& connection, const tcp::Segment& segment) const;
+  std::size_t room_to_write(const tcp::Connection& connection) const;
+  void send_last_words(const FlowKey& key, TcpFlow& tcp, Instant now);
+
+  // answers.cc
+  void answer_syn(FlowId id, const PendingOpen& pending, Refusal refusal);
+  void complain(FlowId id, const UdpFlow& udp, IcmpUnreachable what);
+
+  tcp::InitialSequence initial_sequence_;
+  RateLimit answers_;
+  SegmentRun run_;
+  std::deque<FlowId> telling_;
+  std::size_t pending_ = 0;
+  std::uint16_t next_identification_;
+};
+
+}  // namespace quoin::netstack
