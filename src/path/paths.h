@@ -136,6 +136,7 @@ class Paths {
 
   // ---- what arrives
   void handle_disco(const Place& from, Bytes datagram, Instant now);
+  // The transaction alone is what matches: a server with several addresses may answer from another than we asked.
   void handle_stun(const Endpoint& from, Bytes datagram, Instant now);
   // The relay of a region logged us in, or its connection ended.
   void relay_connected(RegionId region, Instant now);

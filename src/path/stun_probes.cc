@@ -60,6 +60,7 @@ void StunProbes::set_addresses(RegionId region, const std::vector<Endpoint>& add
         server.addresses, [&](const Endpoint& other) { return other.address.version() == address.address.version(); });
     if (!has_family) server.addresses.push_back(address);
   }
+  if (!report_ && !server.addresses.empty()) want_report(now);
   if (!report_ || !has(report_->regions, region)) return;
   std::erase_if(report_->targets, [&](const Target& target) { return target.region == region; });
   add_targets(region, now);
@@ -87,9 +88,9 @@ void StunProbes::schedule_next(Instant now) {
 
 void StunProbes::start_report(std::span<const RegionId> preferred, Instant now) {
   due_at_.reset();
+  if (!has_any_family() || servers_.empty()) return;  // whoever brings what is missing wants a report, too
   last_started_ = now;
   std::erase_if(outstanding_, [&](const Outstanding& each) { return now - each.at >= stun_timeout; });
-  if (!has_any_family() || servers_.empty()) return;
 
   Report& report = report_.emplace();
   report.ends_at = now + stun_timeout;
