@@ -20,8 +20,8 @@ struct InterfaceAddress {
 
 struct HostView {
   std::vector<InterfaceAddress> addresses;  // of every interface, loopback too; sorted
-  std::vector<IpAddress> gateways;          // of default routes; sorted
-  std::vector<IpAddress> dns_servers;       // as written
+  std::vector<IpAddress> gateways;          // of every route; sorted
+  std::vector<IpAddress> dns_servers;       // of the system resolver; sorted
   bool operator==(const HostView&) const = default;
 };
 

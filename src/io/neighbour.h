@@ -37,7 +37,6 @@ class NeighbourLookup {
   Loop& loop_;
   IpAddress address_;
   std::uint32_t interface_ = 0;
-  bool trust_old_ = false;
   Done done_;
   Timer timer_;
   std::unique_ptr<Readiness> changes_;

@@ -1,68 +1,21 @@
-// The gate's local socket: lines from people on this machine whose system account is known (unix(7): SO_PEERCRED,
-// SO_PEERGROUPS).
+// The gate's local socket: who may connect is said by its mode and group and by the folder around it, who does connect
+// by the system (io/line_connection.h).
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <memory>
+#include <optional>
 #include <string>
-#include <string_view>
-#include <vector>
 
-#include "base/time.h"
 #include "io/files.h"
-#include "io/readiness.h"
+#include "io/line_connection.h"
+#include "io/timer.h"
 
 namespace quoin::io {
 
-struct PeerCredentials {
-  std::uint32_t user = 0;
-  std::int32_t process = 0;
-  std::vector<std::uint32_t> groups;  // its own and the supplementary ones, as they were when it connected
-
-  bool in_group(std::uint32_t group) const;
-};
-
-std::optional<std::uint32_t> group_number(const std::string& name);
-std::optional<std::string> user_name(std::uint32_t user);  // for the record of who opened
-
-// One accepted connection that speaks in lines. Destroying it closes it.
-class LineConnection {
- public:
-  static constexpr std::size_t line_bytes_max = 8 * 1024;           // of what we read
-  static constexpr std::size_t unsent_bytes_max = 4 * 1024 * 1024;  // of what the other side has not taken
-
-  struct Handlers {
-    std::move_only_function<void(std::string_view)> line;  // without its newline
-    Callback closed;  // it went, sent a line too long, or takes nothing; nothing is called after it
-  };
-  LineConnection(Loop& loop, Descriptor connected, PeerCredentials peer);
-
-  void start(Handlers handlers);
-  const PeerCredentials& peer() const { return peer_; }
-  void send_line(std::string_view text);  // one newline is added
-  void finish();                          // what is unsent goes out, then the connection closes and `closed` is called
-
- private:
-  void receive();
-  void hand_on();
-  void drain();
-  void close();
-
-  Loop& loop_;
-  Readiness socket_;
-  PeerCredentials peer_;
-  std::shared_ptr<Handlers> handlers_;
-  std::string received_;
-  std::string unsent_;
-  bool finishing_ = false;
-  bool closed_ = false;
-  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
-};
-
 class UnixListener {
  public:
-  static constexpr std::size_t backlog = 16;
+  static constexpr int backlog = 16;
   using Accepted = std::move_only_function<void(std::unique_ptr<LineConnection>)>;
 
   struct Options {
@@ -70,18 +23,21 @@ class UnixListener {
     std::uint32_t mode = 0660;
     std::optional<std::string> group;  // nothing is changed if there is no such group
   };
-  // A socket that nobody listens on any more is replaced; one with a live listener is FileError::taken.
-  static Result<std::unique_ptr<UnixListener>, FileFailure> open(Loop& loop, Options options, Accepted accepted);
+  // A socket that nobody listens on any more is replaced; one with a live listener is FileError::taken. The folder is
+  // made and checked before (make_folder). Whoever gets the connections limits their number.
+  static Result<std::unique_ptr<UnixListener>, FileFailure> open(Loop& loop, const Options& options, Accepted accepted);
   ~UnixListener();  // removes the socket
 
  private:
   UnixListener(Loop& loop, Descriptor socket, std::string path, Accepted accepted);
   void wait();
+  void accept();
 
   Loop& loop_;
   Readiness socket_;
   std::string path_;
   std::shared_ptr<Accepted> accepted_;
+  Timer again_;  // after a refusal that would repeat at once, such as no descriptor left
 };
 
 }  // namespace quoin::io

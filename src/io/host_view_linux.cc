@@ -1,0 +1,68 @@
+#include <algorithm>
+#include <string>
+
+#include <fcntl.h>
+
+#include "io/host_view.h"
+#include "io/route_netlink.h"
+
+namespace quoin::io {
+
+namespace {
+
+constexpr std::size_t resolv_conf_bytes_max = 64 * 1024;
+// The second has the real servers where the first names systemd-resolved on loopback.
+constexpr const char* resolv_conf_paths[] = {"/etc/resolv.conf", "/run/systemd/resolve/resolv.conf"};
+
+void sort_and_unite(auto& list) {
+  std::ranges::sort(list);
+  const auto rest = std::ranges::unique(list);
+  list.erase(rest.begin(), rest.end());
+}
+
+std::vector<IpAddress> read_name_servers() {
+  std::vector<IpAddress> servers;
+  for (const char* path : resolv_conf_paths) {
+    const Descriptor file(open(path, O_RDONLY | O_CLOEXEC));
+    if (!file) continue;
+    const auto content = read_to_end(file, resolv_conf_bytes_max);
+    if (!content) continue;
+    for (const IpAddress& server : name_servers_in(text_of(*content))) servers.push_back(server);
+  }
+  return servers;
+}
+
+}  // namespace
+
+Result<HostView, SystemError> read_host_view() {
+  RouteNetlink netlink = TRY(RouteNetlink::open());
+  HostView view;
+  view.addresses = TRY(netlink.addresses());
+  view.gateways = TRY(netlink.gateways());
+  view.dns_servers = read_name_servers();
+  sort_and_unite(view.addresses);
+  sort_and_unite(view.gateways);
+  sort_and_unite(view.dns_servers);
+  return view;
+}
+
+Result<std::unique_ptr<HostChanges>, SystemError> HostChanges::watch(Loop& loop, Callback changed) {
+  Descriptor netlink = TRY(RouteNetlink::watch_addresses_and_routes());
+  return std::unique_ptr<HostChanges>(new HostChanges(loop, std::move(netlink), std::move(changed)));
+}
+
+HostChanges::HostChanges(Loop& loop, Descriptor netlink, Callback changed)
+    : netlink_(loop, std::move(netlink)), changed_(std::make_shared<Callback>(std::move(changed))) {
+  wait();
+}
+
+void HostChanges::wait() {
+  netlink_.wait_readable([this] {
+    RouteNetlink::drain(netlink_.number());
+    wait();
+    const std::shared_ptr<Callback> changed = changed_;
+    (*changed)();
+  });
+}
+
+}  // namespace quoin::io

@@ -1,0 +1,27 @@
+#include <algorithm>
+
+#include "io/host_view.h"
+
+namespace quoin::io {
+
+std::vector<IpAddress> name_servers_in(std::string_view resolv_conf) {
+  constexpr std::string_view keyword = "nameserver";
+  constexpr std::string_view blanks = " \t\r";
+  std::vector<IpAddress> servers;
+  while (!resolv_conf.empty()) {
+    const std::size_t end = std::min(resolv_conf.find('\n'), resolv_conf.size());
+    std::string_view line = resolv_conf.substr(0, end);
+    resolv_conf.remove_prefix(std::min(end + 1, resolv_conf.size()));
+
+    if (!line.starts_with(keyword)) continue;
+    line.remove_prefix(keyword.size());
+    const std::size_t start = line.find_first_not_of(blanks);
+    if (start == 0 || start == std::string_view::npos) continue;
+    line.remove_prefix(start);
+    line = line.substr(0, line.find_first_of(" \t\r%#;"));
+    if (const auto server = IpAddress::parse(line)) servers.push_back(*server);
+  }
+  return servers;
+}
+
+}  // namespace quoin::io

@@ -1,0 +1,48 @@
+// Questions to the kernel's routing tables (rtnetlink(7)), answered at once: the kernel replies before it returns.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <vector>
+
+#include "io/host_view.h"
+#include "io/neighbour.h"
+
+namespace quoin::io {
+
+class RouteNetlink {
+ public:
+  static Result<RouteNetlink, SystemError> open();
+
+  Result<std::vector<InterfaceAddress>, SystemError> addresses();  // of every interface, in the kernel's order
+  Result<std::vector<IpAddress>, SystemError> gateways();          // of every route, in the kernel's order
+
+  struct Route {
+    std::uint32_t interface = 0;
+    bool direct = false;  // no gateway in between
+    bool own = false;     // to this host
+  };
+  Result<Route, SystemError> route_to(const IpAddress& address);
+
+  enum class Confirmed { never, before, now, failed };
+  struct Neighbour {
+    Confirmed confirmed = Confirmed::never;
+    std::optional<MacBytes> mac;
+  };
+  Result<Neighbour, SystemError> neighbour(std::uint32_t interface, const IpAddress& address);
+  Result<void, SystemError> forget_neighbour(std::uint32_t interface, const IpAddress& address);  // CAP_NET_ADMIN
+
+  // Sockets that become readable when something changed. `drain` empties one; what it said does not matter.
+  static Result<Descriptor, SystemError> watch_addresses_and_routes();
+  static Result<Descriptor, SystemError> watch_neighbours();
+  static void drain(int watching);
+
+ private:
+  explicit RouteNetlink(Descriptor socket) : socket_(std::move(socket)) {}
+  // `each` gets every message of the answer, header included.
+  Result<void, SystemError> ask(Bytes request, const std::function<void(Bytes)>& each);
+
+  Descriptor socket_;
+};
+
+}  // namespace quoin::io

@@ -1,0 +1,165 @@
+#include <array>
+#include <cassert>
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "io/seqpacket.h"
+#include "io/spawn.h"
+
+namespace quoin::io {
+
+namespace {
+
+constexpr int error_number = 4;  // beside the pair until the exec: it tells the parent why there was none
+
+std::vector<char*> pointers_to(const std::vector<std::string>& texts) {
+  std::vector<char*> pointers;
+  for (const std::string& text : texts) pointers.push_back(const_cast<char*>(text.c_str()));
+  pointers.push_back(nullptr);
+  return pointers;
+}
+
+// In the child, between fork and exec: nothing here may allocate or lock, because another thread may have held the
+// lock.
+class Birth {
+ public:
+  Birth(const char* program, char* const* arguments, char* const* environment, int pair, int error, pid_t parent)
+      : program_(program),
+        arguments_(arguments),
+        environment_(environment),
+        pair_(pair),
+        error_(error),
+        parent_(parent) {}
+
+  [[noreturn]] void run() {
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0) fail();
+    if (getppid() != parent_) _exit(EXIT_FAILURE);  // it ended before the line above
+    setsid();
+    forget_signals();
+    arrange_descriptors();
+    execve(program_, arguments_, environment_);
+    fail();
+  }
+
+ private:
+  void forget_signals() {
+    for (int number = 1; number < NSIG; number++) {
+      if (number != SIGKILL && number != SIGSTOP) signal(number, SIG_DFL);
+    }
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, nullptr);
+  }
+
+  void arrange_descriptors() {
+    // First out of the way of the numbers they are to have.
+    const int pair = fcntl(pair_, F_DUPFD_CLOEXEC, error_number + 1);
+    const int error = fcntl(error_, F_DUPFD_CLOEXEC, error_number + 1);
+    if (pair < 0 || error < 0 || dup2(pair, spawned_pair_number) < 0) fail();
+    if (dup3(error, error_number, O_CLOEXEC) < 0) fail();
+    error_ = error_number;
+    close(0);
+    close(1);
+    if (syscall(SYS_close_range, error_number + 1, ~0U, 0) != 0) fail();
+  }
+
+  [[noreturn]] void fail() {
+    const int code = errno;
+    if (write(error_, &code, sizeof code) < 0) _exit(EXIT_FAILURE);
+    _exit(EXIT_FAILURE);
+  }
+
+  const char* program_;
+  char* const* arguments_;
+  char* const* environment_;
+  int pair_;
+  int error_;
+  pid_t parent_;
+};
+
+// 0 if the exec came about (its end of the pipe closed without a word), otherwise why it did not.
+int wait_for_exec(const Descriptor& pipe) {
+  int code = 0;
+  ssize_t got;
+  do {
+    got = read(pipe.number(), &code, sizeof code);
+  } while (got < 0 && errno == EINTR);
+  return got == static_cast<ssize_t>(sizeof code) ? code : 0;
+}
+
+ExitStatus status_of(const siginfo_t& information) {
+  return {information.si_code != CLD_EXITED, information.si_status};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Child>, SystemError> Child::start(Loop& loop, const std::string& program,
+                                                         const std::vector<std::string>& arguments,
+                                                         const std::vector<std::string>& environment,
+                                                         std::move_only_function<void(ExitStatus)> exited) {
+  assert(gettid() == getpid());
+  auto [ours, theirs] = TRY(Seqpacket::make_pair());
+  std::array<int, 2> pipe_ends;
+  if (pipe2(pipe_ends.data(), O_CLOEXEC) != 0) return system_failure("make a pipe");
+  Descriptor told(pipe_ends[0]), telling(pipe_ends[1]);
+
+  std::vector<std::string> all = {program};
+  all.insert(all.end(), arguments.begin(), arguments.end());
+  const std::vector<char*> argument_pointers = pointers_to(all);
+  const std::vector<char*> environment_pointers = pointers_to(environment);
+  Birth birth(program.c_str(), argument_pointers.data(), environment_pointers.data(), theirs.number(), telling.number(),
+              getpid());
+
+  const pid_t pid = fork();
+  if (pid < 0) return system_failure("start a process");
+  if (pid == 0) birth.run();
+  telling.close();
+  theirs.close();
+  Descriptor process(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
+  const int pidfd_code = errno;
+  const int exec_code = wait_for_exec(told);
+  if (!process || exec_code != 0) {
+    ::kill(pid, SIGKILL);
+    waitpid(pid, nullptr, 0);
+    return std::unexpected(SystemError{"start " + program, exec_code != 0 ? exec_code : pidfd_code});
+  }
+  return std::unique_ptr<Child>(new Child(loop, pid, std::move(process), std::move(ours), std::move(exited)));
+}
+
+Child::Child(Loop& loop, int pid, Descriptor process, Descriptor pair, std::move_only_function<void(ExitStatus)> exited)
+    : pid_(pid), process_(loop, std::move(process)), pair_(std::move(pair)), exited_(std::move(exited)) {
+  process_.wait_readable([this] { reap(); });
+}
+
+Child::~Child() {
+  if (gone_) return;
+  kill();
+  siginfo_t information{};
+  while (waitid(static_cast<idtype_t>(P_PIDFD), static_cast<id_t>(process_.number()), &information, WEXITED) != 0 &&
+         errno == EINTR) {
+  }
+}
+
+void Child::kill() {
+  if (!gone_) syscall(SYS_pidfd_send_signal, process_.number(), SIGKILL, nullptr, 0);
+}
+
+void Child::reap() {
+  siginfo_t information{};
+  const int waited =
+      waitid(static_cast<idtype_t>(P_PIDFD), static_cast<id_t>(process_.number()), &information, WEXITED | WNOHANG);
+  if (waited == 0 && information.si_pid == 0) return process_.wait_readable([this] { reap(); });
+  gone_ = true;
+  auto exited = std::move(exited_);
+  exited(status_of(information));
+}
+
+}  // namespace quoin::io

@@ -1,0 +1,126 @@
+#include <cerrno>
+
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "io/accounts.h"
+#include "io/clock.h"
+#include "io/system_error.h"
+#include "io/unix_address.h"
+#include "io/unix_listener.h"
+
+namespace quoin::io {
+
+namespace {
+
+constexpr Duration pause_after_refusal = milliseconds(200);
+constexpr std::size_t groups_max = 65'536;  // NGROUPS_MAX
+
+std::unexpected<FileFailure> refuse(FileError error, std::string text) {
+  return std::unexpected(FileFailure{error, std::move(text)});
+}
+
+std::unexpected<FileFailure> refuse_for_errno(const std::string& what) {
+  const int code = errno;
+  const FileError error = code == EACCES || code == EPERM || code == EROFS ? FileError::not_permitted
+                          : code == ENOENT || code == ENOTDIR              ? FileError::missing
+                                                                           : FileError::failed;
+  return refuse(error, SystemError{what, code}.text());
+}
+
+const sockaddr* as_sockaddr(const UnixAddress& address) {
+  return reinterpret_cast<const sockaddr*>(address.bytes.data());
+}
+
+bool somebody_listens(const UnixAddress& address) {
+  const Descriptor probe(socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  return connect(probe.number(), as_sockaddr(address), address.length) == 0 || errno == EAGAIN;
+}
+
+Result<void, FileFailure> make_room(const std::string& path, const UnixAddress& address) {
+  struct stat found{};
+  if (lstat(path.c_str(), &found) != 0) {
+    if (errno == ENOENT) return {};
+    return refuse_for_errno("look at " + path);
+  }
+  if (!S_ISSOCK(found.st_mode))
+    return refuse(FileError::wrong_kind, path + " exists and is not a socket; move it away");
+  if (found.st_uid != geteuid()) return refuse(FileError::of_another, path + " belongs to another user");
+  if (somebody_listens(address)) return refuse(FileError::taken, "another process listens on " + path);
+  if (unlink(path.c_str()) != 0) return refuse_for_errno("remove the old socket " + path);
+  return {};
+}
+
+std::optional<PeerCredentials> credentials_of(int socket) {
+  ucred peer{};
+  socklen_t length = sizeof peer;
+  if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &length) != 0) return std::nullopt;
+  PeerCredentials credentials{peer.uid, peer.pid, {peer.gid}};
+  std::vector<gid_t> groups(64);
+  for (;;) {
+    length = static_cast<socklen_t>(groups.size() * sizeof(gid_t));
+    if (getsockopt(socket, SOL_SOCKET, SO_PEERGROUPS, groups.data(), &length) == 0) break;
+    if (errno != ERANGE || length > groups_max * sizeof(gid_t)) return std::nullopt;
+    groups.resize(length / sizeof(gid_t));
+  }
+  groups.resize(length / sizeof(gid_t));
+  credentials.groups.insert(credentials.groups.end(), groups.begin(), groups.end());
+  return credentials;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<UnixListener>, FileFailure> UnixListener::open(Loop& loop, const Options& options,
+                                                                      Accepted accepted) {
+  const std::string& path = options.path;
+  const auto address = UnixAddress::of(path);
+  if (!address) return refuse(FileError::failed, path + " is too long for a socket (107 bytes)");
+  TRY(make_room(path, *address));
+  Descriptor made(socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!made) return refuse_for_errno("open a socket for " + path);
+  if (bind(made.number(), as_sockaddr(*address), address->length) != 0) {
+    return refuse_for_errno("make the socket " + path);
+  }
+  // Nobody can connect until listen(), so that there is no moment with other rights than these.
+  const auto group = options.group ? group_number(*options.group) : std::nullopt;
+  if ((group && lchown(path.c_str(), static_cast<uid_t>(-1), *group) != 0) || chmod(path.c_str(), options.mode) != 0 ||
+      listen(made.number(), backlog) != 0) {
+    const auto why = refuse_for_errno("listen on " + path);
+    unlink(path.c_str());
+    return why;
+  }
+  return std::unique_ptr<UnixListener>(new UnixListener(loop, std::move(made), path, std::move(accepted)));
+}
+
+UnixListener::UnixListener(Loop& loop, Descriptor socket, std::string path, Accepted accepted)
+    : loop_(loop),
+      socket_(loop, std::move(socket)),
+      path_(std::move(path)),
+      accepted_(std::make_shared<Accepted>(std::move(accepted))),
+      again_(loop, [this] { wait(); }) {
+  wait();
+}
+
+UnixListener::~UnixListener() {
+  unlink(path_.c_str());
+}
+
+void UnixListener::wait() {
+  socket_.wait_readable([this] { accept(); });
+}
+
+void UnixListener::accept() {
+  Descriptor connected(accept4(socket_.number(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+  if (!connected) {
+    if (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED) return wait();
+    return again_.set(now() + pause_after_refusal);
+  }
+  wait();
+  auto peer = credentials_of(connected.number());
+  if (!peer) return;
+  const std::shared_ptr<Accepted> accepted = accepted_;
+  (*accepted)(std::make_unique<LineConnection>(loop_, std::move(connected), std::move(*peer)));
+}
+
+}  // namespace quoin::io
