@@ -15,13 +15,13 @@
 namespace quoin::netstack::tcp {
 
 struct AckSample {
-  std::uint64_t delivered = 0;  // bytes that this acknowledgment showed to have arrived
-  std::optional<Duration> rtt;  // of the newest of them, if it was sent only once
-  std::optional<Duration> smoothed_rtt;
-  std::optional<Duration> minimum_rtt;
+  std::uint64_t delivered = 0;    // bytes that this acknowledgment showed to have arrived
+  std::optional<Duration> rtt{};  // of the newest of them, if it was sent only once
+  std::optional<Duration> smoothed_rtt{};
+  std::optional<Duration> minimum_rtt{};
   bool window_limited = false;  // the congestion window was in use, so it is known to be carried
   bool round_started = false;   // the first acknowledgment of something sent after the last round started
-  std::optional<RateSample> rate;
+  std::optional<RateSample> rate{};
 };
 
 class Congestion {
@@ -45,6 +45,11 @@ enum class CongestionKind : std::uint8_t { cubic, new_reno };
 // The window starts at ten segments (RFC 6928).
 inline constexpr std::uint64_t initial_window_segments = 10;
 inline constexpr std::uint64_t slow_start_threshold_first = std::uint64_t{1} << 30;
+
+// The rate at which a window-based controller is paced: a window per round trip, and enough more that pacing never is
+// what limits it: twice that while the window doubles, else a quarter more. None before the first round trip is known.
+std::optional<std::uint64_t> window_pacing_rate(std::uint64_t cwnd, bool slow_start,
+                                                std::optional<Duration> smoothed_rtt);
 
 std::unique_ptr<Congestion> make_congestion(CongestionKind kind, std::uint64_t mss);
 

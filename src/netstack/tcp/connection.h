@@ -112,9 +112,8 @@ class Connection {
   void commit(std::size_t bytes, Instant now);                  // of what write_space gave
   std::size_t write(Bytes bytes, Instant now);                  // write_space, copy, commit; how many fitted
   std::size_t writable_bytes() const;
-  void finish(Instant now);   // our FIN follows what was written; reading goes on
-  void abort(Instant now);    // a reset leaves, everything is dropped
-  void notify_unreachable();  // a soft error: makes the end, if it comes, no sooner (RFC 5927, section 6)
+  void finish(Instant now);  // our FIN follows what was written; reading goes on
+  void abort(Instant now);   // a reset leaves, everything is dropped
 
   // The stack's side.
   void set_receive_limit(std::size_t bytes) { receiver_.window().set_limit(bytes); }
@@ -133,37 +132,41 @@ class Connection {
 
  private:
   friend class SynSent;
-  explicit Connection(const Config& config, State state);
+  Connection(const Config& config, State state);
 
   // arrival.cc: RFC 9293, section 3.10.7.4, check by check
   struct Arrival;
-  bool acceptable(const Arrival& arrival, Instant now);
   bool passes_timestamp_check(const Arrival& arrival, Instant now) const;
+  bool acceptable(const Arrival& arrival) const;
   void handle_unacceptable(const Arrival& arrival, Instant now);
   void handle_reset(const Arrival& arrival, Instant now);
+  void challenge(Instant now);
+  void note_timestamp(const Arrival& arrival, Instant now);
   bool complete_handshake(const Arrival& arrival, Instant now);
   bool handle_acknowledgment(const Arrival& arrival, Instant now);
   void handle_text(const Arrival& arrival, Instant now);
-  void after_our_finish_acknowledged(Instant now);
-  void after_peer_finish(Instant now);
-  void challenge(Instant now);
+  void after_our_finish(Instant now);   // our FIN is acknowledged
+  void after_peer_finish(Instant now);  // theirs is in order
 
   // transmit.cc
-  Outgoing header(Position sequence, Flags flags, Instant now);
+  Outgoing segment(Position sequence, Instant now);  // with everything but payload
   Outgoing handshake_segment(Instant now);
   Outgoing acknowledgment(Instant now);
-  std::optional<Outgoing> data_segment(Instant now);
+  Outgoing data_segment(const Sender::Transmission& transmission, Instant now);
   std::uint32_t timestamp(Instant now) const;
+  std::optional<Duration> since_timestamp(std::uint32_t echo, Instant now) const;
   std::size_t payload_mss() const;
 
-  void negotiate(const Options& peer);
-  void become_established(std::uint64_t window, Instant now);
+  void begin(Instant now);  // the SYN or SYN-ACK is to leave
+  void negotiate(const Syn& peer, Instant now);
+  void become_established(std::uint64_t window, Position sequence, Position acknowledgment, Instant now);
   void move_to(State state);
+  void start_finish(Instant now);
   void enter_time_wait(Instant now);
   void close(CloseReason reason);
   void close_when_read();
   void note_writable();
-  void handle_handshake_timer(Instant now);
+  void handle_retransmit_timer(Instant now);
   void handle_keepalive_timer(Instant now);
   void arm_keepalive(Instant now);
 
@@ -177,8 +180,8 @@ class Connection {
   std::optional<TimeWait> time_wait_;
   std::optional<Outgoing> answer_;  // a reset or an acknowledgment of TIME-WAIT: leaves first
 
-  std::size_t peer_mss_ = 536;  // RFC 9293, section 3.7.1, when the peer does not say
-  bool timestamps_ = false;     // negotiated, as the next two
+  std::size_t peer_mss_ = 0;
+  bool timestamps_ = false;  // negotiated, as the next two
   bool sack_ = false;
   bool window_scale_ = false;
   std::uint8_t peer_shift_ = 0;
@@ -191,6 +194,7 @@ class Connection {
   int handshake_sent_ = 0;
   Instant handshake_sent_at_{};
   bool finish_wanted_ = false;
+  bool over_ = false;  // finished on both sides; closed is told once everything is read
   bool keepalive_due_ = false;
   int keepalives_unanswered_ = 0;
   bool was_full_ = false;  // the writer met the end of the queue

@@ -45,6 +45,8 @@ class Receiver {
   std::array<Bytes, 2> readable() const { return ring_.read(begin_, readable_bytes()); }
   std::size_t readable_bytes() const { return static_cast<std::size_t>(bytes_end() - begin_); }
   void consume(std::size_t bytes, Instant now);
+  void discard();  // nobody will read
+  bool has_sack_to_send() const { return duplicate_.has_value() || !early_.empty(); }
 
   Position next() const { return next_; }  // RCV.NXT
   Position window_edge() const { return window_.edge(); }

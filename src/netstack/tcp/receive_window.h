@@ -20,16 +20,18 @@ namespace quoin::netstack::tcp {
 class ReceiveWindow {
  public:
   static constexpr std::size_t window_bytes_first = 65'535;
+  static constexpr std::uint8_t shift_offered = 8;  // windows up to just under 16 MiB
 
   ReceiveWindow(std::size_t limit, std::size_t mss);
 
+  std::uint16_t first() const { return first_; }          // for the SYN, which is not scaled
   void start(Position receive_next, std::uint8_t shift);  // the handshake is done
   // The window field of a segment that acknowledges receive_next; what it says is promised from here on.
   std::uint16_t advertise(Position receive_next, Position consumed);
   // Whether the reader has made room worth an acknowledgment of its own: two segments, or half of the whole window.
   bool update_due(Position receive_next, Position consumed) const;
 
-  void consumed(std::size_t bytes, Position upto, Instant now);
+  void consumed(std::size_t bytes, Instant now);
   void round_trip(Duration sample);  // from the sender's estimate or echoed timestamps
   void set_limit(std::size_t limit);
 
@@ -42,6 +44,7 @@ class ReceiveWindow {
 
   std::size_t limit_;
   std::size_t size_;
+  std::uint16_t first_;
   std::size_t mss_;
   Position edge_ = 0;
   std::uint8_t shift_ = 0;

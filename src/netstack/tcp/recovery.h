@@ -39,12 +39,12 @@ class Recovery {
   struct Ack {
     Position una_before = 0;
     Position una = 0;
-    Position next = 0;                  // SND.NXT
-    std::span<const Flight> delivered;  // what it showed to have arrived
+    Position next = 0;                    // SND.NXT
+    std::span<const Flight> delivered{};  // what it showed to have arrived
     std::uint64_t delivered_bytes = 0;
     bool duplicate = false;       // RFC 5681, section 2; only read without SACK
     bool duplicate_sack = false;  // a block told of a duplicate (RFC 2883)
-    std::optional<std::uint32_t> timestamp_echo;
+    std::optional<std::uint32_t> timestamp_echo{};
   };
   // After the scoreboard has taken it in.
   void on_ack(const Ack& ack, Scoreboard& board, const RoundTrip& rtt, Congestion& congestion, Timers& timers,
@@ -61,24 +61,28 @@ class Recovery {
   void retransmitted(std::uint32_t timestamp) {
     if (!first_retransmission_) first_retransmission_ = timestamp;
   }
-  void sent(std::uint64_t bytes) { reduction_sent_ += bytes; }
+  void sent(std::uint64_t bytes) {
+    reduction_sent_ += bytes;
+    reduction_allowance_ -= bytes < reduction_allowance_ ? bytes : reduction_allowance_;
+  }
 
   // How many more bytes may be in flight now.
   std::uint64_t allowance(const Scoreboard& board, const Congestion& congestion) const;
-  std::uint64_t in_flight(const Scoreboard& board) const;
+  std::uint64_t in_flight(const Scoreboard& board) const;  // as far as known: without SACK duplicates are guesses
   RecoveryPhase phase() const { return phase_; }
 
  private:
   void note_delivered(const Ack& ack, const RoundTrip& rtt, Instant now);
-  void note_reordering(const Ack& ack, Instant now);
-  void take_back_if_spurious(const Ack& ack, Scoreboard& board, Congestion& congestion, Timers& timers);
+  void note_duplicate(const Ack& ack);
+  void take_back_if_spurious(const Ack& ack, Scoreboard& board, Congestion& congestion);
+  void leave_if_recovered(const Ack& ack);
   void settle_probe(const Ack& ack, const Scoreboard& board, Congestion& congestion, Instant now);
-  std::uint64_t detect_losses(const Scoreboard& board_before, Scoreboard& board, const RoundTrip& rtt, Timers& timers,
-                              Instant now);
-  void detect_without_sack(const Ack& ack, Scoreboard& board);
+  bool detect_losses(Scoreboard& board, const RoundTrip& rtt, Timers& timers, Instant now);
+  bool detect_losses_without_sack(const Ack& ack, Scoreboard& board);
   void enter_recovery(Position next, const Scoreboard& board, Congestion& congestion, Instant now);
   void reduce(const Ack& ack, bool new_losses, const Scoreboard& board, const Congestion& congestion);
   Duration reordering_window(const Scoreboard& board, const RoundTrip& rtt) const;
+  bool sent_before_newest(const Flight& flight) const;
 
   std::uint64_t mss_;
   bool sack_ = false;
@@ -94,9 +98,12 @@ class Recovery {
   bool reordering_seen_ = false;
   int reordering_multiple_ = 1;
   Position multiple_raised_until_ = 0;  // not raised again before this is acknowledged
+  int multiple_recoveries_left_ = 0;    // after which it falls back to one
 
   std::optional<Position> probe_end_;
   bool probe_was_retransmission_ = false;
+
+  Position timeout_una_ = 0;  // at the last timeout: a second one there is no new sign of congestion
 
   std::uint64_t duplicates_ = 0;           // without SACK: acknowledgments, each a segment that left
   std::uint64_t reduction_delivered_ = 0;  // PRR: prr_delivered, prr_out, RecoverFS

@@ -16,9 +16,9 @@ namespace quoin::netstack::tcp {
 
 struct Flight {
   Position start = 0;
-  Position end = 0;           // one past its last, a FIN counted
-  Instant sent_at{};          // last time
-  DeliverySnapshot snapshot;  // taken then
+  Position end = 0;             // one past its last, a FIN counted
+  Instant sent_at{};            // last time
+  DeliverySnapshot snapshot{};  // taken then
   bool sacked = false;
   bool lost = false;           // to be sent again, and not in flight until then
   bool retransmitted = false;  // sent more than once

@@ -36,11 +36,11 @@ struct Flags {
 struct Segment {
   std::uint32_t sequence = 0;
   std::uint32_t acknowledgment = 0;
-  Flags flags;
+  Flags flags{};
   std::uint16_t window = 0;  // as on the wire, not scaled
-  Options options;
-  std::span<const Bytes> payload;  // borrowed for the call
-  std::size_t largest_packet = 0;  // payload bytes of the largest packet joined here; 0: not joined
+  Options options{};
+  std::span<const Bytes> payload{};  // borrowed for the call
+  std::size_t largest_packet = 0;    // payload bytes of the largest packet joined here; 0: not joined
 
   std::size_t payload_bytes() const {
     std::size_t total = 0;
@@ -57,9 +57,9 @@ struct Outgoing {
 
   std::uint32_t sequence = 0;
   std::uint32_t acknowledgment = 0;
-  Flags flags;
+  Flags flags{};
   std::uint16_t window = 0;
-  Options options;
+  Options options{};
   std::array<Bytes, 2> payload{};
   std::size_t mss = 0;  // payload bytes per packet; options are already taken off
 

@@ -35,22 +35,23 @@ class Sender {
   struct Negotiated {
     std::size_t mss = 0;  // payload per packet, options taken off
     bool sack = false;
-    std::uint8_t window_shift = 0;  // of the peer's window
-    std::optional<Duration> rtt;    // of the handshake
+    std::optional<Duration> rtt{};  // of the handshake
   };
   // The SYN is acknowledged: bytes may flow.
   void start(const Negotiated& negotiated, Instant now);
+
+  void set_mss(std::size_t mss);  // payload per packet
 
   // The window is told in full bytes; it is taken if the segment is not older than the one that told the last.
   void update_window(std::uint64_t window, Position sequence, Position acknowledgment);
 
   struct Acknowledgment {
     Position upto = 0;  // between una() and sent_end()
-    std::span<const SackBlock> sack;
+    std::span<const SackBlock> sack{};
     bool bare = false;  // no payload, no FIN: may be a duplicate
     bool window_changed = false;
-    std::optional<std::uint32_t> timestamp_echo;  // and
-    std::optional<Duration> timestamp_rtt;        // how long ago that was sent
+    std::optional<std::uint32_t> timestamp_echo{};  // and
+    std::optional<Duration> timestamp_rtt{};        // how long ago that was sent
   };
   void handle_ack(const Acknowledgment& ack, Timers& timers, Instant now);
 
@@ -99,15 +100,20 @@ class Sender {
  private:
   Position end_to_send() const { return queue_.end() + (finishing_ ? 1 : 0); }
   Position window_edge() const { return window_from_ + window_; }
-  bool take_sacks(const Acknowledgment& ack);
-  void take_sample(std::uint64_t delivered, std::uint64_t in_flight_before, bool una_moved, Instant now);
+  bool take_sacks(const Acknowledgment& ack);  // true if a block reports a duplicate
+  void sample_round_trip(const Acknowledgment& ack, bool una_moved, Instant now);
+  AckSample make_sample(std::uint64_t delivered_bytes, std::uint64_t in_flight_before, Position una_before);
+  void arm_after_ack(bool una_moved, Timers& timers, Instant now);
   Transmission describe(Position start, Position end) const;
-  std::optional<Transmission> next_probe(std::uint32_t timestamp, Timers& timers, Instant now);
-  std::optional<Transmission> next_persist_probe();
-  std::optional<Transmission> next_lost(std::uint64_t allowance, std::uint32_t timestamp, Timers& timers, Instant now);
-  std::optional<Transmission> next_new(std::uint64_t allowance, Timers& timers, Instant now);
+  std::optional<Transmission> next_tail_probe(std::uint32_t timestamp, Timers& timers, Instant now);
+  std::optional<Transmission> next_persist_probe(Timers& timers, Instant now);
+  std::optional<Transmission> next_lost(std::uint32_t timestamp, Timers& timers, Instant now);
+  std::optional<Transmission> next_new(Timers& timers, Instant now);
   Transmission send_new(std::uint64_t bytes, Timers& timers, Instant now);
   Transmission send_again(std::size_t index, std::uint64_t bytes, std::uint32_t timestamp, Timers& timers, Instant now);
+  // What the congestion window and the pacer let go now of `wanted` bytes, in whole packets.
+  std::uint64_t permitted(std::uint64_t wanted, Timers& timers, Instant now);
+  void restart_after_idle(Instant now);
   void arm_after_sending(Timers& timers, Instant now);
   void arm_tail_probe(Timers& timers, Instant now);
   void arm_persist(Timers& timers, Instant now);
@@ -125,7 +131,6 @@ class Sender {
   Position window_from_;          // the acknowledgment that told it (SND.WL2)
   Position window_sequence_ = 0;  // in the segment that told it (SND.WL1)
   std::uint64_t window_max_ = 0;
-  std::uint8_t window_shift_ = 0;
   bool sack_ = false;
 
   Scoreboard board_;
@@ -136,8 +141,8 @@ class Sender {
   std::unique_ptr<Congestion> congestion_;
   std::vector<Flight> delivered_;  // by the acknowledgment at hand
   std::optional<RateSample> latest_rate_;
-  std::uint64_t round_end_ = 0;  // of the rate sampler's delivered count
-  bool window_limited_ = false;  // the congestion window held something back since the last acknowledgment
+  std::uint64_t round_end_ = 0;      // of the rate sampler's delivered count
+  Position window_limited_end_ = 0;  // SND.NXT when the congestion window last held something back
 
   bool tail_probe_due_ = false;
   bool persist_probe_due_ = false;

@@ -22,7 +22,7 @@ class TimeWait {
     std::uint32_t send_next = 0;
     std::uint32_t receive_next = 0;  // after the peer's FIN
     std::uint16_t window = 0;        // as last sent
-    std::optional<std::uint32_t> timestamp_recent;
+    std::optional<std::uint32_t> timestamp_recent{};
     std::uint32_t timestamp_offset = 0;
   };
   TimeWait(const Last& last, Instant now);

@@ -1,0 +1,37 @@
+#include "netstack/tcp/rtt.h"
+
+#include <algorithm>
+
+namespace quoin::netstack::tcp {
+
+void RoundTrip::sample(Duration rtt, Instant now) {
+  rtt = std::max<Duration>(rtt, microseconds(1));
+  if (smoothed_) {
+    // RTTVAR <- (1 - beta) * RTTVAR + beta * |SRTT - R'|   with beta = 1/4
+    // SRTT   <- (1 - alpha) * SRTT + alpha * R'            with alpha = 1/8
+    const Duration distance = rtt > *smoothed_ ? rtt - *smoothed_ : *smoothed_ - rtt;
+    variation_ += (distance - variation_) / 4;
+    *smoothed_ += (rtt - *smoothed_) / 8;
+  } else {
+    smoothed_ = rtt;
+    variation_ = rtt / 2;
+  }
+  latest_ = rtt;
+  if (!minimum_ || rtt <= *minimum_ || now - minimum_at_ > minimum_lifetime) {
+    minimum_ = rtt;
+    minimum_at_ = now;
+  }
+}
+
+void RoundTrip::back_off() {
+  if (timeout() < timeout_max) backoff_++;
+}
+
+// The floor is on the variation rather than on the sum: a peer may delay its acknowledgment by up to that whatever the
+// length of the path.
+Duration RoundTrip::timeout() const {
+  const Duration base = smoothed_ ? *smoothed_ + std::max(timeout_min, 4 * variation_) : timeout_first;
+  return std::min(timeout_max, std::min(base, timeout_max) * (std::int64_t{1} << backoff_));
+}
+
+}  // namespace quoin::netstack::tcp
