@@ -87,8 +87,8 @@ class Interface {
   void handle_burst(const Source& from, MutableBytes datagrams, std::size_t segment_bytes,
                     std::vector<OpenedPacket>& opened, Instant now);
 
-  // Seals packets [first, first + count) of the batch in place. When ready, batch.segments(first, count) are whole
-  // WireGuard messages for this peer.
+  // Seals packets [first, first + count) of the batch in place; count is at least 1. When ready, batch.segments(first,
+  // count) are whole WireGuard messages for this peer.
   [[nodiscard]] Sealed seal(PeerId peer, PacketBatch& batch, std::size_t first, std::size_t count, Instant now);
 
   // Starts a handshake before there is a packet for it.

@@ -7,7 +7,12 @@
 namespace quoin::wireguard {
 
 Peer::Peer(PeerId id, RemoteIdentity remote, Shared& shared)
-    : id_(id), remote_(std::move(remote)), shared_(shared), cookie_(remote_.public_key), timers_(shared.random) {}
+    : id_(id),
+      remote_(std::move(remote)),
+      shared_(shared),
+      cookie_(remote_.public_key),
+      timers_(shared.random),
+      timestamp_sent_(shared.timestamp_floor) {}
 
 bool Peer::has_session(Instant now) const {
   return keypairs_.current() != nullptr && keypairs_.current()->can_send(1, shared_.limits, now);
@@ -124,8 +129,8 @@ void Peer::handle_timeout(Instant now) {
       case TimerAction::start_handshake: want_handshake(now); break;
       case TimerAction::erase_keys:
         keypairs_.erase();
-        pending_.reset();
-        cookie_.erase();
+        // Traffic may have begun a handshake in this very moment, after a long sleep for instance.
+        if (pending_ && now - pending_->since >= rekey_attempt_time) pending_.reset();
         break;
     }
   }

@@ -25,7 +25,7 @@ class TokenBucket {
   bool full(Instant now) const;
 
  private:
-  Duration token() const { return seconds(1) / rate_.per_second; }
+  Duration token() const { return Duration(seconds(1)) / rate_.per_second; }
   Duration capacity() const { return token() * rate_.burst; }
   Duration held(Instant now) const;
 

@@ -58,10 +58,6 @@ void Timers::session_derived(Instant now) {
   at(Timer::erase_keys) = now + erase_keys_time;
 }
 
-void Timers::keys_erased() {
-  at(Timer::erase_keys).reset();
-}
-
 std::optional<Instant> Timers::next() const {
   std::optional<Instant> earliest;
   for (const auto& deadline : deadlines_) {

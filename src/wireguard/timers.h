@@ -30,10 +30,10 @@ constexpr Duration erase_keys_time = 3 * reject_after_time;
 constexpr Duration initiation_spacing_min = milliseconds(20);  // from one peer; closer ones are dropped
 
 enum class Timer : std::uint8_t {
+  erase_keys,            // when to forget all keys; first, so that it does not undo what the others do at the same time
   retransmit_handshake,  // when to send the initiation again
   send_keepalive,        // when to break our silence
   new_handshake,         // when to doubt the session
-  erase_keys,            // when to forget all keys
 };
 constexpr std::size_t timers = 4;
 
@@ -53,7 +53,6 @@ class Timers {
   void handshake_postponed(Instant until);  // one is wanted, but the last is too fresh
   void handshake_complete();                // a session is confirmed
   void session_derived(Instant now);        // keys exist, confirmed or not
-  void keys_erased();
 
   std::optional<Instant> next() const;               // the earliest
   std::optional<TimerAction> take_due(Instant now);  // one at a time, until there is none
