@@ -62,6 +62,9 @@ struct Registered {
   std::string login_name;
   bool machine_authorized;  // false: an administrator has to approve; the map tells when
 };
+struct RegistrationFailed {  // neither taken nor refused; the client tries again by itself
+  std::string text;
+};
 struct JoinKeyRefused {  // the server said no; nothing more happens until provide_join_key is called again
   std::string text;      // the server's words, cut and printable
 };
@@ -88,12 +91,12 @@ struct LoggedOut {
   bool told;  // the server confirmed, or never knew us. The last event.
 };
 
-using ClientEvent = std::variant<WantConnection, WantJoinKey, Registered, JoinKeyRefused, MapStreamOpened,
-                                 MapStreamLost, NetmapChanged, FeatureIgnored, NotAControlServer, HandshakeRefused,
-                                 KeyMismatch, ConnectionLost, Forgotten, LoggedOut>;
+using ClientEvent = std::variant<WantConnection, WantJoinKey, Registered, RegistrationFailed, JoinKeyRefused,
+                                 MapStreamOpened, MapStreamLost, NetmapChanged, FeatureIgnored, NotAControlServer,
+                                 HandshakeRefused, KeyMismatch, ConnectionLost, Forgotten, LoggedOut>;
 
 struct ClientTimes {
-  Duration handshake = seconds(10);        // from the upgrade to the first HTTP/2 bytes
+  Duration handshake = seconds(10);        // from the upgrade to the end of the Noise handshake
   Duration watchdog = seconds(120);        // for the map stream's header, and from message to message
   Duration registration = seconds(30);     // for one register request
   Duration lite_update = seconds(30);      // for one lite update
