@@ -131,6 +131,13 @@ Result<Request, std::string> judge(RequestShape&& shape) {
 
 }  // namespace
 
+Reply reply(ExitCode code, std::string text) {
+  Reply out;
+  out.code = code;
+  out.text = std::move(text);
+  return out;
+}
+
 std::string encode(const Request& request) {
   RequestShape shape;
   std::visit(Cases{[&](const OpenRequest& open) {

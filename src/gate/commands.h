@@ -24,7 +24,8 @@
 namespace quoin::gate {
 
 constexpr std::size_t request_bytes_max = 32 * 1024;
-constexpr std::size_t reply_bytes_max = 1024 * 1024;
+constexpr std::size_t reply_bytes_max = 4 * 1024 * 1024;
+constexpr std::size_t paths_shown_max = 32;  // of one device
 constexpr std::size_t reason_bytes_max = 200;
 
 enum class ExitCode : std::uint8_t {
@@ -96,6 +97,8 @@ struct Reply {
   std::optional<bool> audit_works;  // status
   bool operator==(const Reply&) const = default;
 };
+
+Reply reply(ExitCode code, std::string text);
 
 std::string encode(const Request& request);  // newline included
 // The error is a sentence.

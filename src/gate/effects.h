@@ -38,8 +38,8 @@ struct Descriptor {
   DescriptorKind kind;
   HandleId handle = 0;
 };
-// ChildUnreachable answers a message that could not be sent (its queue is full, the pair is closed, a roots file cannot
-// be opened). A JoinKey is wiped once written.
+// ChildUnreachable answers a message that could not be sent (its queue is full, a roots file cannot be opened). A
+// JoinKey is wiped once written.
 struct SendToChild {
   SessionId session;
   pair::FromGate message;

@@ -36,8 +36,9 @@ struct ChildMessage {
   SessionId session;
   Result<pair::FromTunnel, pair::MessageError> message;
 };
-struct ChildUnreachable {
+struct ChildUnreachable {  // it could not be sent what it had to be
   SessionId session;
+  std::string why;  // "its queue is full", "lab-ca.pem cannot be opened"
 };
 
 struct UdpBound {

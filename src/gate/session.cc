@@ -131,7 +131,7 @@ void Session::leave(Ending&& ending, bool at_once, WallTime wall, Instant now) {
                                   .admissions_refused_unwritten = admissions_.refused_without_room()},
                     wall);
   }
-  if (is_opening()) verdict_ = Reply{.code = ending.code, .text = std::move(ending.sentence)};
+  if (is_opening()) verdict_ = reply(ending.code, std::move(ending.sentence));
   if (child_ == Child::none || child_ == Child::gone) return finish(wall);
   phase_ = Phase::closing;
   if (at_once || child_ != Child::running) return kill(now);
@@ -170,8 +170,8 @@ void Session::child_exited(const std::string& how, WallTime wall, Instant now) {
   finish(wall);
 }
 
-void Session::child_unreachable(WallTime wall, Instant now) {
-  if (child_ == Child::running) end_and_kill(tunnel_ending("it does not take messages"), wall, now);
+void Session::child_unreachable(const std::string& why, WallTime wall, Instant now) {
+  if (child_ == Child::running) end_and_kill(tunnel_ending("it cannot be told anything: " + why), wall, now);
 }
 
 void Session::host_changed(WallTime wall, Instant now) {

@@ -51,7 +51,7 @@ class Session {
   void child_started(WallTime wall, Instant now);
   void child_failed(const std::string& why, WallTime wall, Instant now);
   void child_exited(const std::string& how, WallTime wall, Instant now);
-  void child_unreachable(WallTime wall, Instant now);
+  void child_unreachable(const std::string& why, WallTime wall, Instant now);
   void handle(const Result<pair::FromTunnel, pair::MessageError>& message, WallTime wall, Instant now);
   void handle(const UdpBound& sockets);
   void handle(Resolved&& result, WallTime wall, Instant now);

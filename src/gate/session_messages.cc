@@ -7,6 +7,7 @@
 #include "gate/sentences.h"
 #include "gate/service_list.h"
 #include "gate/session.h"
+#include "pair/text.h"
 
 namespace quoin::gate {
 
@@ -168,12 +169,12 @@ DeviceStatus Session::status(WallTime wall, Instant now) const {
   }
   out.flows = flows_.open();
   for (const auto& [key, node] : admissions_.nodes()) {
-    if (node.verdict != Admissions::Verdict::admitted) continue;
+    if (node.verdict != Admissions::Verdict::admitted || out.paths.size() >= paths_shown_max) continue;
     constexpr const char* words[] = {"none", "relay", "direct"};
     out.paths.push_back({.engineer = node.login,
                          .node_key = key.text(),
                          .path = words[static_cast<std::size_t>(node.path)],
-                         .through = node.through});
+                         .through = pair::printable(node.through, 64)});
   }
   return out;
 }

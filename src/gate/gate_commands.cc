@@ -1,0 +1,203 @@
+// How the gate judges what a person at the agent asks for.
+#include <algorithm>
+
+#include "gate/calendar.h"
+#include "gate/duration_text.h"
+#include "gate/engineers.h"
+#include "gate/gate_core.h"
+#include "gate/sentences.h"
+#include "gate/service_list.h"
+#include "pair/text.h"
+
+namespace quoin::gate {
+namespace {
+
+std::string quoted(std::string_view text) {
+  return "\"" + pair::printable(text, 80) + "\"";
+}
+
+}  // namespace
+
+bool RefusalBudget::take(Instant now) {
+  const auto earned = static_cast<std::uint64_t>(std::clamp<std::int64_t>((now - counted_) / each, 0, burst));
+  if (earned > 0) {
+    left_ = std::min(burst, left_ + earned);
+    counted_ = now;
+  }
+  if (left_ == 0) {
+    suppressed_++;
+    return false;
+  }
+  left_--;
+  return true;
+}
+
+void Gate::Core::refuse(CommandId id, const Caller& caller, std::string command, std::string device, Refused refused,
+                        WallTime wall, Instant now) {
+  if (refusals_.take(now)) {
+    desk_.audit.add(CommandRefused{.command = std::move(command),
+                                   .device = std::move(device),
+                                   .by = caller.name,
+                                   .why = refused.sentence,
+                                   .suppressed = refusals_.take_suppressed()},
+                    wall);
+  }
+  send_reply(id, reply(refused.code, std::move(refused.sentence)));
+}
+
+void Gate::Core::on(CommandArrived&& command, WallTime wall, Instant now) {
+  if (!command.caller.may_command()) {
+    return refuse(command.command, command.caller, "any", "",
+                  {ExitCode::refused, "Only root and members of the group quoin may do this."}, wall, now);
+  }
+  if (!command.request) return send_reply(command.command, reply(ExitCode::wrong_usage, command.request.error()));
+  if (openers_.size() + closers_.size() >= commands_waiting_max) {
+    return send_reply(command.command, reply(ExitCode::failed, "Too many commands are waiting; try again."));
+  }
+  std::visit([&](const auto& request) { run(command.command, command.caller, request, wall, now); }, *command.request);
+}
+
+void Gate::Core::on(CommandGone&& command, WallTime wall, Instant now) {
+  closers_.erase(command.command);
+  const auto opener = openers_.find(command.command);
+  if (opener == openers_.end()) return;
+  // Whoever asked would not know that it is open.
+  if (Session* of = session(opener->second)) {
+    of->end({.why = "the person who was opening it hung up", .code = ExitCode::failed, .sentence = {}, .by = {}}, wall,
+            now);
+  }
+  openers_.erase(opener);
+}
+
+std::map<SessionId, std::unique_ptr<Session>>::iterator Gate::Core::session_of(const std::string& device) {
+  return std::ranges::find_if(sessions_, [&](const auto& each) { return each.second->device() == device; });
+}
+
+// ---- open -------------------------------------------------------------------------------------------------------
+
+void Gate::Core::run(CommandId id, const Caller& caller, const OpenRequest& request, WallTime wall, Instant now) {
+  auto warrant = judge(caller, request, wall, now);
+  if (!warrant) return refuse(id, caller, "open", request.device, std::move(warrant.error()), wall, now);
+  const SessionId session = ++last_session_;
+  const DeviceConfig& device = *desk_.config.device(warrant->device);
+  const auto added =
+      sessions_.emplace(session, std::make_unique<Session>(session, device, *std::move(warrant), desk_, now));
+  openers_.emplace(id, session);
+  added.first->second->begin();
+}
+
+Result<Warrant, Gate::Core::Refused> Gate::Core::judge(const Caller& caller, const OpenRequest& request, WallTime wall,
+                                                       Instant now) {
+  const auto refused = [](ExitCode code, std::string sentence) { return failure(Refused{code, std::move(sentence)}); };
+  if (stopping_until_) return refused(ExitCode::failed, "The agent is stopping.");
+  const DeviceConfig* device = desk_.config.device(request.device);
+  if (device == nullptr) {
+    std::string names;
+    for (const std::string& name : desk_.config.device_names()) names += (names.empty() ? "" : ", ") + name;
+    return refused(ExitCode::wrong_usage,
+                   "There is no device " + quoted(request.device) + "; the configuration names " + names + ".");
+  }
+  const auto lasts = parse_duration(request.lasts);
+  if (!lasts || *lasts <= Duration(0)) {
+    return refused(ExitCode::wrong_usage, quoted(request.lasts) + " is not a time to be open; say 45s, 30m or 4h.");
+  }
+  const Duration longest = desk_.config.warrant.longest;
+  if (*lasts > longest) {
+    return refused(ExitCode::refused, duration_text(*lasts) + " is longer than warrant.longest allows; ask for " +
+                                          duration_text(longest) + " at most.");
+  }
+  auto services = request.services ? parse_services(*request.services) : named_services();
+  if (!services) return refused(ExitCode::wrong_usage, std::move(services.error()));
+  auto engineers = TRY(narrow_engineers(request.engineers));
+  if (request.reason.size() > reason_bytes_max || !pair::is_printable(request.reason)) {
+    return refused(ExitCode::wrong_usage,
+                   "The reason must be one line of at most " + std::to_string(reason_bytes_max) + " bytes.");
+  }
+  if (const auto open = session_of(device->name); open != sessions_.end()) {
+    const Session& other = *open->second;
+    if (other.phase() == Session::Phase::closing) {
+      return refused(ExitCode::refused, device->name + " is being closed; try again in a moment.");
+    }
+    return refused(ExitCode::refused, device->name + " is already open until " +
+                                          calendar_text(other.warrant().ends_wall) + ", by " +
+                                          other.warrant().opened_by + "; close it first.");
+  }
+  if (const auto refusal = guard_device(device->address, desk_.host())) {
+    return refused(ExitCode::refused, "The device may not be dialled: " + sentence_of(*refusal, device->address) + ".");
+  }
+  if (!desk_.host_fits()) {
+    return refused(ExitCode::failed, "This host has more than " + std::to_string(path::EndpointGuard::prefixes_max) +
+                                         " networks, too many to keep a tunnel out of; run the agent elsewhere.");
+  }
+  Warrant warrant{.device = device->name,
+                  .services = *std::move(services),
+                  .engineers = std::move(engineers),
+                  .opened_by = pair::printable(caller.name, 64),
+                  .reason = request.reason,
+                  .ends = now + *lasts,
+                  .ends_wall = wall + *lasts};
+  if (!desk_.lock.may_open(warrant, wall, now)) {
+    return refused(ExitCode::failed, device->name + " cannot be opened: the lock refuses; check the clock.");
+  }
+  return warrant;
+}
+
+Result<std::vector<std::string>, Gate::Core::Refused> Gate::Core::narrow_engineers(
+    const std::vector<std::string>& named) const {
+  const std::vector<std::string>& allowed = desk_.config.warrant.engineers;
+  if (named.empty()) return allowed;
+  if (named.size() > engineers_max) {
+    return failure(Refused{ExitCode::wrong_usage,
+                           "At most " + std::to_string(engineers_max) + " engineers can be named at once."});
+  }
+  for (const std::string& login : named) {
+    if (!is_login(login)) return failure(Refused{ExitCode::wrong_usage, quoted(login) + " is not a login name."});
+    const bool known = login == every_person ? names_everyone(allowed) : names_person(allowed, login);
+    if (!known) {
+      return failure(Refused{ExitCode::refused, login + " is not among warrant.engineers of the configuration."});
+    }
+  }
+  return named;
+}
+
+// ---- close and status -------------------------------------------------------------------------------------------
+
+void Gate::Core::run(CommandId id, const Caller& caller, const CloseRequest& request, WallTime wall, Instant now) {
+  if (request.device && desk_.config.device(*request.device) == nullptr) {
+    return refuse(id, caller, "close", *request.device,
+                  {ExitCode::wrong_usage, "There is no device " + quoted(*request.device) + "; see status."}, wall,
+                  now);
+  }
+  Closer closer;
+  for (const auto& [session_id, each] : sessions_) {
+    if (request.device && each->device() != *request.device) continue;
+    each->end({.why = "a person closed it",
+               .code = ExitCode::failed,
+               .sentence = each->device() + " was closed by " + caller.name + " while it was opening.",
+               .by = pair::printable(caller.name, 64)},
+              wall, now);
+    closer.waits_for.insert(session_id);
+    closer.text += (closer.text.empty() ? "" : "\n") + each->device() + " is closed.";
+  }
+  if (closer.waits_for.empty()) {
+    return send_reply(id, reply(ExitCode::done, request.device ? *request.device + " was not open."
+                                                               : std::string("Nothing was open.")));
+  }
+  closers_.emplace(id, std::move(closer));
+}
+
+void Gate::Core::run(CommandId id, const Caller&, const StatusRequest&, WallTime wall, Instant now) {
+  Reply out;
+  out.open.emplace();
+  for (const auto& [session_id, each] : sessions_) out.open->push_back(each->status(wall, now));
+  std::ranges::sort(*out.open, {}, &DeviceStatus::device);
+  out.devices = desk_.config.device_names();
+  const std::string folder = desk_.config.state_dir + "/";
+  out.audit_file = folder + std::string(audit_file_name);
+  out.audit_head = folder + std::string(audit_head_name);
+  out.audit_works = desk_.audit.works();
+  out.text = status_text(out);
+  send_reply(id, std::move(out));
+}
+
+}  // namespace quoin::gate

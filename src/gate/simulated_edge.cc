@@ -1,0 +1,298 @@
+#include "gate/simulated_edge.h"
+
+#include <algorithm>
+
+#include "gate/audit_verifier.h"
+#include "gate/dial_guard.h"
+#include "path/endpoint_guard.h"
+
+namespace quoin::gate {
+
+SimulatedEdge::SimulatedEdge(Config settings, HostView view) : config(std::move(settings)), host(std::move(view)) {
+  for (const DeviceConfig& device : config.devices) neighbours[device.address] = {device.mac};
+  restart();
+}
+
+void SimulatedEdge::restart() {
+  for (auto& [session, tunnel] : tunnels) tunnel.running = false;
+  handles.clear();
+  inputs_.clear();
+  held_dials_.clear();
+  held_appends_.clear();
+  append_under_way_ = false;
+  AuditVerifier verifier(audit_head.empty() ? std::nullopt : std::optional<std::string_view>(audit_head));
+  verifier.feed(bytes_of(audit_file));
+  const AuditVerdict verdict = verifier.finish();
+  promise(!verdict.fault, "a restart finds the audit file whole");
+  audit_file.resize(verdict.bytes_valid);
+  std::optional<FileRepaired> repaired;
+  if (!verdict.whole()) repaired = FileRepaired{verdict.records_beyond_head, verdict.bytes_torn};
+  // Session ids begin anew with each gate; what earlier tunnels were told is kept out of the way.
+  tunnels.clear();
+  gate.emplace(config, host, AuditStart{verdict.last, repaired}, wall, now);
+  settle();
+}
+
+void SimulatedEdge::promise(bool kept, const char* what) {
+  if (!kept) broken.emplace_back(what);
+}
+
+HandleId SimulatedEdge::new_handle() {
+  handles.insert(++last_handle_);
+  return last_handle_;
+}
+
+CommandId SimulatedEdge::command(Request request, Caller caller) {
+  const CommandId id = ++last_command_;
+  give(CommandArrived{id, std::move(caller), std::move(request)});
+  return id;
+}
+
+void SimulatedEdge::exit_child(SessionId session, std::string how) {
+  if (!tunnels.contains(session) || !std::exchange(tunnels[session].running, false)) return;
+  give(ChildExited{session, std::move(how)});
+}
+
+void SimulatedEdge::give(Input input) {
+  inputs_.push_back(std::move(input));
+  settle();
+}
+
+void SimulatedEdge::settle() {
+  for (;;) {
+    if (auto effect = gate->poll_effect()) {
+      perform(*std::move(effect));
+    } else if (!inputs_.empty()) {
+      Input input = std::move(inputs_.front());
+      inputs_.pop_front();
+      gate->handle(std::move(input), wall, now);
+    } else {
+      return;
+    }
+  }
+}
+
+void SimulatedEdge::pass(Duration time) {
+  const Instant until = now + time;
+  for (int idle = 0;;) {
+    const auto timeout = gate->poll_timeout();
+    if (!timeout || *timeout > until) break;
+    // A timeout that stays where it is would be a busy loop.
+    idle = *timeout <= now ? idle + 1 : 0;
+    promise(idle < 5, "timeouts move on");
+    if (idle >= 5) break;
+    const Duration step = std::max(*timeout - now, Duration(0));
+    wall += step;
+    now += step;
+    gate->handle_timeout(wall, now);
+    settle();
+  }
+  wall += until - now;
+  now = until;
+}
+
+void SimulatedEdge::perform(Effect effect) {
+  if (auto* start = std::get_if<StartChild>(&effect)) on(*start);
+  if (auto* kill = std::get_if<KillChild>(&effect)) on(*kill);
+  if (auto* send = std::get_if<SendToChild>(&effect)) on(*send);
+  if (auto* dial = std::get_if<Dial>(&effect)) on(*dial);
+  if (auto* append = std::get_if<AppendAudit>(&effect)) on(*append);
+  if (auto* bind = std::get_if<BindUdp>(&effect)) {
+    inputs_.push_back(UdpBound{bind->session, new_handle(), new_handle()});
+  }
+  if (auto* close = std::get_if<CloseHandle>(&effect)) {
+    promise(handles.erase(close->handle) == 1, "only descriptors that are held are closed");
+  }
+  if (auto* resolve = std::get_if<Resolve>(&effect)) {
+    inputs_.push_back(Resolved{resolve->task, names[resolve->host]});
+  }
+  if (auto* ping = std::get_if<Ping>(&effect)) {
+    pings.push_back(*ping);
+    const bool pinned =
+        std::ranges::find(config.devices, ping->address, &DeviceConfig::address) != config.devices.end();
+    promise(pinned && !guard_device(ping->address, host), "only devices are pinged");
+    inputs_.push_back(Pinged{ping->task, answers_pings});
+  }
+  if (auto* lookup = std::get_if<LookupNeighbour>(&effect)) {
+    inputs_.push_back(NeighboursFound{lookup->task, neighbours[lookup->address]});
+  }
+  if (auto* key = std::get_if<ReadJoinKey>(&effect)) inputs_.push_back(JoinKeyRead{key->task, join_key});
+  if (auto* cancel = std::get_if<CancelTask>(&effect)) {
+    cancelled_.insert(cancel->task);
+    std::erase_if(held_dials_, [&](const Dial& dial) { return dial.task == cancel->task; });
+  }
+  if (auto* reply = std::get_if<SendReply>(&effect)) {
+    promise(replies_.emplace(reply->command, reply->reply).second, "a command is answered once");
+  }
+  if (std::get_if<Finished>(&effect) != nullptr) finished = true;
+}
+
+void SimulatedEdge::on(const StartChild& effect) {
+  promise(!tunnels.contains(effect.session), "a session is started once");
+  promise(records("opened") > 0 && audit_head.find("\"seq\":0") == std::string::npos,
+          "nothing starts without a record on disk");
+  Tunnel& tunnel = tunnels[effect.session];
+  tunnel.running = children_start;
+  if (children_start) {
+    inputs_.push_back(ChildStarted{effect.session});
+  } else {
+    inputs_.push_back(ChildFailed{effect.session, "no such program"});
+  }
+}
+
+void SimulatedEdge::on(const KillChild& effect) {
+  Tunnel& tunnel = tunnels[effect.session];
+  if (!tunnel.running) return;
+  tunnel.killed = true;
+  if (hold_exits) return;
+  tunnel.running = false;
+  inputs_.push_back(ChildExited{effect.session, "signal 9"});
+}
+
+void SimulatedEdge::on(SendToChild& effect) {
+  promise(tunnels.contains(effect.session), "only a tunnel that was started is told anything");
+  Tunnel& tunnel = tunnels[effect.session];
+  promise(!tunnel.killed, "a killed tunnel is told nothing");
+  promise(effect.descriptors.size() == pair::descriptors_with(effect.message), "descriptors fit their message");
+  promise(pair::encode(effect.message).size() <= pair::message_bytes_max, "messages fit a packet");
+  for (const Descriptor& descriptor : effect.descriptors) {
+    if (descriptor.kind != DescriptorKind::handle) continue;
+    promise(handles.erase(descriptor.handle) == 1, "only descriptors that are held are sent");
+  }
+  if (const auto* begin = std::get_if<pair::Begin>(&effect.message)) {
+    promise(tunnel.received.empty(), "a tunnel is introduced once, first of all");
+    tunnel.deadline = begin->deadline;
+  }
+  const bool is_close = std::holds_alternative<pair::Close>(effect.message);
+  if (tunnel.asked_to_go) {
+    promise(!is_close && !std::holds_alternative<pair::JoinKey>(effect.message) &&
+                !std::holds_alternative<pair::Admission>(effect.message),
+            "a tunnel that was asked to go gets nothing to stay for");
+  }
+  promise(now < tunnel.deadline || is_close || tunnel.asked_to_go, "after the deadline a tunnel is only asked to go");
+  tunnel.asked_to_go = tunnel.asked_to_go || is_close;
+  tunnel.received.push_back(effect.message);
+  if (tunnel.running && manner == Manner::honest) honest_answer(effect.session, effect.message);
+}
+
+void SimulatedEdge::honest_answer(SessionId session, const pair::FromGate& message) {
+  const auto says = [&](pair::FromTunnel answer) { inputs_.push_back(ChildMessage{session, std::move(answer)}); };
+  if (std::holds_alternative<pair::Begin>(message)) {
+    says(pair::DialControl{1});
+  } else if (const auto* connected = std::get_if<pair::Connected>(&message); connected && connected->request == 1) {
+    says(pair::WantJoinKey{});
+  } else if (std::holds_alternative<pair::JoinKey>(message)) {
+    std::array<std::byte, 32> key{};
+    key.fill(static_cast<std::byte>(0x40 + session));
+    says(pair::Registered{crypto::NodePublicKey(key),
+                          "node-" + std::to_string(session),
+                          {*IpAddress::parse("100.64.0." + std::to_string(session))}});
+    says(pair::Online{900, "lab"});
+  } else if (std::holds_alternative<pair::Close>(message)) {
+    says(pair::LoggedOut{true});
+    tunnels[session].running = false;
+    inputs_.push_back(ChildExited{session, "exit status 0"});
+  }
+}
+
+void SimulatedEdge::on(const Dial& effect) {
+  dials.push_back(effect);
+  for (const Endpoint& to : effect.candidates) {
+    const bool is_device =
+        std::ranges::find(config.devices, to.address, &DeviceConfig::address) != config.devices.end();
+    const bool is_control =
+        to.port == config.control.port &&
+        (config.control.address() == to.address || std::ranges::count(names[config.control.host], to.address) > 0);
+    const path::EndpointGuard guard(host.prefixes(), config.relay.allow);
+    const bool is_server = is_control || guard.allows(to, path::EndpointUse::relay_or_stun);
+    promise(is_device ? !guard_device(to.address, host) : is_server, "only devices, control and relays are dialled");
+    if (is_device) promise(effect.candidates.size() == 1, "a device has one address");
+  }
+  promise(!effect.candidates.empty(), "a dial has somewhere to go");
+  if (hold_dials) {
+    held_dials_.push_back(effect);
+  } else {
+    answer_dial(effect);
+  }
+}
+
+void SimulatedEdge::answer_dial(const Dial& dial) {
+  for (const Endpoint& to : dial.candidates) {
+    if (!listening.contains(to) && dial.transport == pair::Transport::tcp) continue;
+    inputs_.push_back(Dialled{dial.task, new_handle(), to});
+    return;
+  }
+  inputs_.push_back(DialFailed{dial.task, pair::Unanswered::refused});
+}
+
+void SimulatedEdge::release_dials() {
+  for (const Dial& dial : std::exchange(held_dials_, {})) answer_dial(dial);
+  settle();
+}
+
+void SimulatedEdge::on(const AppendAudit& effect) {
+  promise(!std::exchange(append_under_way_, true), "one append at a time");
+  if (hold_appends) {
+    held_appends_.push_back(effect);
+  } else {
+    append(effect);
+  }
+}
+
+void SimulatedEdge::append(const AppendAudit& effect) {
+  append_under_way_ = false;
+  if (disk_works) {
+    audit_file += effect.lines;
+    if (effect.sync) audit_head = effect.head;
+  }
+  inputs_.push_back(AuditAppended{disk_works});
+}
+
+void SimulatedEdge::release_appends() {
+  hold_appends = false;
+  for (const AppendAudit& effect : std::exchange(held_appends_, {})) append(effect);
+  settle();
+}
+
+std::optional<Reply> SimulatedEdge::reply(CommandId id) const {
+  const auto found = replies_.find(id);
+  return found == replies_.end() ? std::nullopt : std::optional(found->second);
+}
+
+std::vector<std::string> SimulatedEdge::audit_lines() const {
+  std::vector<std::string> lines;
+  for (std::size_t at = 0; at < audit_file.size();) {
+    const std::size_t end = audit_file.find('\n', at);
+    lines.push_back(audit_file.substr(at, end - at));
+    at = end + 1;
+  }
+  return lines;
+}
+
+std::size_t SimulatedEdge::records(std::string_view event) const {
+  const std::string wanted = "\"event\":\"" + std::string(event) + "\"";
+  return static_cast<std::size_t>(std::ranges::count_if(
+      audit_lines(), [&](const std::string& line) { return line.find(wanted) != std::string::npos; }));
+}
+
+std::string SimulatedEdge::last_record(std::string_view event) const {
+  const std::string wanted = "\"event\":\"" + std::string(event) + "\"";
+  std::string out;
+  for (const std::string& line : audit_lines()) {
+    if (line.find(wanted) != std::string::npos) out = line;
+  }
+  return out;
+}
+
+bool SimulatedEdge::audit_is_whole() const {
+  AuditVerifier verifier(audit_head);
+  verifier.feed(bytes_of(audit_file));
+  const AuditVerdict verdict = verifier.finish();
+  return !verdict.fault && verdict.bytes_torn == 0;
+}
+
+std::size_t SimulatedEdge::running() const {
+  return static_cast<std::size_t>(std::ranges::count_if(tunnels, [](const auto& each) { return each.second.running; }));
+}
+
+}  // namespace quoin::gate

@@ -1,0 +1,116 @@
+// An edge in memory, for tests and fuzzing: a clock, a disk, a LAN with devices, name servers and tunnels that do what
+// the test makes them do. It performs the gate's effects as the real one does, and keeps watch: whatever the gate must
+// never do, whoever talks to it, is noted in `broken`.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "gate/gate.h"
+
+namespace quoin::gate {
+
+class SimulatedEdge {
+ public:
+  struct Tunnel {
+    bool running = false;
+    bool asked_to_go = false;
+    bool killed = false;
+    std::vector<pair::FromGate> received;
+    Instant deadline = Instant::max();
+  };
+  enum class Manner {
+    honest,   // registers, comes online, logs out when asked
+    silent,   // starts and says nothing by itself
+    stopped,  // as by SIGSTOP: takes nothing in, and only a kill ends it
+  };
+
+  SimulatedEdge(Config config, HostView host);
+
+  // ---- the world, which tests change as they like
+  std::map<IpAddress, std::vector<MacAddress>> neighbours;
+  std::map<std::string, std::vector<IpAddress>> names;
+  std::set<Endpoint> listening;  // who accepts; others refuse
+  bool answers_pings = true;
+  bool disk_works = true;
+  bool children_start = true;
+  bool hold_dials = false;  // they stay unanswered
+  bool hold_appends = false;
+  bool hold_exits = false;  // a killed child does not go
+  std::optional<std::string> join_key = "tskey-auth-1234";
+  Manner manner = Manner::honest;
+
+  // ---- what a test does; each runs until nothing is left to do
+  CommandId command(Request request, Caller caller = root());
+  void hang_up(CommandId id) { give(CommandGone{id}); }
+  void say(SessionId session, pair::FromTunnel message) { give(ChildMessage{session, std::move(message)}); }
+  void garble(SessionId session) { give(ChildMessage{session, failure(pair::MessageError::malformed)}); }
+  void exit_child(SessionId session, std::string how);
+  void give(Input input);
+  void pass(Duration time);  // both clocks, stopping at each timeout
+  void jump_calendar(Duration by) { wall += by; }
+  void release_appends();
+  void release_dials();
+  void restart();  // the gate dies and is started again; its children die with it
+
+  // ---- what has come of it
+  std::optional<Reply> reply(CommandId id) const;
+  std::vector<std::string> audit_lines() const;
+  std::size_t records(std::string_view event) const;
+  std::string last_record(std::string_view event) const;
+  bool audit_is_whole() const;
+  template <class Message>
+  std::vector<Message> told(SessionId session) const {
+    std::vector<Message> out;
+    for (const auto& each : tunnels.at(session).received) {
+      if (const auto* message = std::get_if<Message>(&each)) out.push_back(*message);
+    }
+    return out;
+  }
+  std::size_t running() const;
+
+  static Caller root() { return {.uid = 0, .name = "root", .in_group = false}; }
+
+  WallTime wall{hours(24) * 365 * 56};
+  Instant now{hours(3)};
+  Config config;
+  HostView host;
+  std::map<SessionId, Tunnel> tunnels;
+  std::vector<Dial> dials;
+  std::vector<Ping> pings;
+  std::set<HandleId> handles;  // descriptors that the edge holds for the gate
+  std::string audit_file;
+  std::string audit_head;
+  bool finished = false;
+  std::vector<std::string> broken;
+  std::optional<Gate> gate;
+
+ private:
+  void settle();
+  void perform(Effect effect);
+  void on(const StartChild& effect);
+  void on(const KillChild& effect);
+  void on(SendToChild& effect);
+  void on(const Dial& effect);
+  void on(const AppendAudit& effect);
+  void honest_answer(SessionId session, const pair::FromGate& message);
+  void answer_dial(const Dial& dial);
+  void append(const AppendAudit& effect);
+  void promise(bool kept, const char* what);
+  HandleId new_handle();
+
+  std::deque<Input> inputs_;
+  std::map<CommandId, Reply> replies_;
+  std::vector<Dial> held_dials_;
+  std::vector<AppendAudit> held_appends_;
+  std::set<TaskId> cancelled_;
+  CommandId last_command_ = 0;
+  HandleId last_handle_ = 0;
+  bool append_under_way_ = false;
+};
+
+}  // namespace quoin::gate
