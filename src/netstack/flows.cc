@@ -43,7 +43,8 @@ void Stack::Rooms::end(FlowId id, CloseReason why) {
   clear(id, *flow);
   table.unlink(id);
   flow->state = Ended{why};
-  flow->untold = {.closed = true};
+  flow->untold.readable = flow->untold.writable = false;  // no call would find anything
+  flow->untold.closed = true;
   tell(id, *flow);
 }
 
