@@ -27,7 +27,7 @@ constexpr std::size_t response_bytes_waiting_max = 8 * 1024 * 1024;  // of one s
 
 enum class Ending {
   complete,         // the response came whole
-  reset,            // the server ended the stream otherwise, or will not take it
+  reset,            // the server ended the stream otherwise, will not take it, or broke the protocol
   connection_lost,  // the connection died or was given up
 };
 
