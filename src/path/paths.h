@@ -42,9 +42,9 @@ constexpr std::size_t transmits_waiting_max = 1024;  // for an owner that does n
 constexpr std::size_t events_waiting_max = 4096;
 
 struct PeerInfo {
-  crypto::DiscoPublicKey disco_key;  // zero: not known (an earlier one stays)
-  RegionId home_region = 0;          // zero: not known
-  std::vector<Endpoint> endpoints;   // as the network map names them
+  crypto::DiscoPublicKey disco_key = {};  // zero: not known (an earlier one stays)
+  RegionId home_region = 0;               // zero: not known
+  std::vector<Endpoint> endpoints = {};   // as the network map names them
 };
 
 // Where to send a peer's WireGuard datagrams now. Both set: send both copies (its replay window drops one).

@@ -81,8 +81,7 @@ void Paths::handle_ping(const Place& from, std::span<PeerEntry* const> senders, 
   const disco::Pong pong{.transaction = ping.transaction, .source = *endpoint};
   send_disco(*endpoint, senders.front()->second, disco::encode(pong));
   // The peer is looking for us; the same way may be ours to it. Our answer to what it sends next is then direct.
-  if (sender == nullptr || sender->second.path.is_trusted(now)) return;
-  if (sender->second.path.take_due(*endpoint, now)) this->ping(*sender, *endpoint, now);
+  if (sender != nullptr && sender->second.path.take_ping_back(*endpoint, now)) this->ping(*sender, *endpoint, now);
 }
 
 void Paths::handle_pong(std::span<PeerEntry* const> senders, const disco::Pong& pong, Instant now) {

@@ -126,12 +126,10 @@ std::vector<Endpoint> PeerPath::take_due(Instant now) {
   return due;
 }
 
-bool PeerPath::take_due(const Endpoint& endpoint, Instant now) {
+bool PeerPath::take_ping_back(const Endpoint& endpoint, Instant now) {
   const auto entry = candidates_.find(endpoint);
-  if (entry == candidates_.end()) return false;
-  auto& last_ping = entry->second.last_ping;
-  if (last_ping && now - *last_ping < ping_interval_min) return false;
-  last_ping = now;
+  if (entry == candidates_.end() || is_trusted(now)) return false;
+  entry->second.last_ping = now;
   return true;
 }
 

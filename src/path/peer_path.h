@@ -46,8 +46,9 @@ class PeerPath {
   // ---- pings
   // Candidates to ping in a discovery now; counts them as pinged.
   std::vector<Endpoint> take_due(Instant now);
-  // The same for one address, when it has just pinged us.
-  bool take_due(const Endpoint& endpoint, Instant now);
+  // Whether to ping an address because it has just pinged us: yes while nothing is trusted, even if our last ping is
+  // recent, since that one may have met a NAT which the peer had not opened yet.
+  bool take_ping_back(const Endpoint& endpoint, Instant now);
   void make_all_due(Instant now);  // the peer asked for it; at most once per call_me_maybe_interval_min
   bool may_ping() const { return pings_.size() < pings_outstanding_max; }
   void note_ping_sent(const disco::Transaction& transaction, const Endpoint& to, Instant now);
