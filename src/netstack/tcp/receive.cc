@@ -46,8 +46,9 @@ bool Receiver::accept(Position start, std::span<const Bytes> payload, bool fin, 
     const Range* known = early_at(start);
     if (known != nullptr && known->end >= end) {
       duplicate_ = Range{start, end};
-    } else if (remember({start, end})) {
+    } else if (early_.size() < early_ranges_max) {
       store(start, end, payload, 0);
+      remember({start, end});
     }
     note_recent(start);
     acknowledge_now_ = true;
@@ -80,7 +81,7 @@ void Receiver::store(Position start, Position end, std::span<const Bytes> payloa
   }
 }
 
-bool Receiver::remember(Range range) {
+void Receiver::remember(Range range) {
   const auto first = std::ranges::lower_bound(early_, range.start, {}, &Range::end);  // the first that may touch it
   auto last = first;
   while (last != early_.end() && last->start <= range.end) {
@@ -89,13 +90,11 @@ bool Receiver::remember(Range range) {
     ++last;
   }
   if (first == last) {
-    if (early_.size() >= early_ranges_max) return false;
     early_.insert(first, range);
   } else {
     *first = range;
     early_.erase(first + 1, last);
   }
-  return true;
 }
 
 void Receiver::join_early() {

@@ -64,7 +64,7 @@ class Receiver {
   };
   Position bytes_end() const { return next_ - (finished_ ? 1 : 0); }
   void store(Position start, Position end, std::span<const Bytes> payload, std::size_t skip);
-  bool remember(Range range);  // as early; false when too many ranges are remembered already
+  void remember(Range range);  // as early
   void join_early();
   void note_recent(Position position);
   const Range* early_at(Position position) const;

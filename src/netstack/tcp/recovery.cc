@@ -61,6 +61,7 @@ void Recovery::take_back_if_spurious(const Ack& ack, Scoreboard& board, Congesti
   if (!first_retransmission_ || ack.una == ack.una_before) return;
   const bool spurious = ack.timestamp_echo && timestamp_before(*ack.timestamp_echo, *first_retransmission_);
   first_retransmission_.reset();
+  may_take_back_ = false;
   if (!spurious || phase_ == RecoveryPhase::open) return;
   congestion.on_spurious_loss();
   board.mark_none_lost();
@@ -72,6 +73,7 @@ void Recovery::leave_if_recovered(const Ack& ack) {
   if (phase_ == RecoveryPhase::open || ack.una < recovery_end_) return;
   phase_ = RecoveryPhase::open;
   first_retransmission_.reset();
+  may_take_back_ = false;
   duplicates_ = 0;
   if (multiple_recoveries_left_ > 0 && --multiple_recoveries_left_ == 0) reordering_multiple_ = 1;
 }
@@ -143,6 +145,7 @@ void Recovery::enter_recovery(Position next, const Scoreboard& board, Congestion
   phase_ = RecoveryPhase::recovery;
   recovery_end_ = next;
   first_retransmission_.reset();
+  may_take_back_ = true;
   reduction_outstanding_ = std::max<std::uint64_t>(board.outstanding(), 1);
   reduction_delivered_ = 0;
   reduction_sent_ = 0;
@@ -183,7 +186,10 @@ void Recovery::on_retransmit_timer(Position next, Scoreboard& board, Congestion&
   const std::uint64_t outstanding = board.outstanding();
   board.mark_all_lost();
   const Position una = board[0].start;
-  if (phase_ != RecoveryPhase::timeout) first_retransmission_.reset();
+  if (phase_ != RecoveryPhase::timeout) {
+    first_retransmission_.reset();
+    may_take_back_ = true;
+  }
   if (phase_ != RecoveryPhase::timeout || una != timeout_una_) congestion.on_rto(outstanding, now);
   phase_ = RecoveryPhase::timeout;
   timeout_una_ = una;

@@ -59,7 +59,7 @@ class Recovery {
   bool probing() const { return probe_end_.has_value(); }
 
   void retransmitted(std::uint32_t timestamp) {
-    if (!first_retransmission_) first_retransmission_ = timestamp;
+    if (may_take_back_ && !first_retransmission_) first_retransmission_ = timestamp;
   }
   void sent(std::uint64_t bytes) {
     reduction_sent_ += bytes;
@@ -88,7 +88,8 @@ class Recovery {
   bool sack_ = false;
   RecoveryPhase phase_ = RecoveryPhase::open;
   Position recovery_end_ = 0;                          // SND.NXT when it began
-  std::optional<std::uint32_t> first_retransmission_;  // its timestamp, while the decision can be taken back
+  bool may_take_back_ = false;                         // until an acknowledgment moves on after the retransmission
+  std::optional<std::uint32_t> first_retransmission_;  // its timestamp
 
   // RACK: the most recently sent of all that was delivered.
   std::optional<Instant> newest_sent_at_;

@@ -16,11 +16,18 @@ void RoundTrip::sample(Duration rtt, Instant now) {
     smoothed_ = rtt;
     variation_ = rtt / 2;
   }
-  latest_ = rtt;
+  backoff_ = 0;
   if (!minimum_ || rtt <= *minimum_ || now - minimum_at_ > minimum_lifetime) {
     minimum_ = rtt;
     minimum_at_ = now;
   }
+}
+
+// The timeout stays backed off until a round trip was measured (RFC 6298, section 5.7): else a path that became slower
+// than the timeout would make every segment leave twice for ever. Four times is enough for that to end, and a path that
+// loses much does not sit out a minute for each segment.
+void RoundTrip::progress_without_sample() {
+  backoff_ = std::min(backoff_, 2);
 }
 
 void RoundTrip::back_off() {

@@ -17,20 +17,19 @@ class RoundTrip {
   void sample(Duration rtt, Instant now);
   void back_off();  // after a timeout: the next waits twice as long
   void stop_backing_off() { backoff_ = 0; }
+  void progress_without_sample();  // something arrived, but it is not known which transmission
 
   Duration timeout() const;
   std::optional<Duration> smoothed() const { return smoothed_; }
   Duration variation() const { return variation_; }
-  std::optional<Duration> latest() const { return latest_; }
   std::optional<Duration> minimum() const { return minimum_; }
 
  private:
   std::optional<Duration> smoothed_;
   Duration variation_{0};
-  std::optional<Duration> latest_;
   std::optional<Duration> minimum_;
   Instant minimum_at_{};
-  int backoff_ = 0;
+  int backoff_ = 0;  // times the timeout is doubled
 };
 
 }  // namespace quoin::netstack::tcp

@@ -26,7 +26,7 @@ void SendQueue::release_idle_memory() {
 }
 
 void SendQueue::clear() {
-  begin_ = end_;
+  end_ = begin_;
   limit_ = 0;
   ring_.release();
 }

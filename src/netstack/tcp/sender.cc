@@ -66,7 +66,7 @@ void Sender::handle_ack(const Acknowledgment& ack, Timers& timers, Instant now) 
     delivered_bytes += flight.bytes();
     rate_.delivered(flight.snapshot, flight.sent_at, flight.bytes(), now);
   }
-  sample_round_trip(ack, una_moved, now);
+  const std::optional<Duration> rtt = sample_round_trip(ack, una_moved, duplicate_reported, now);
 
   const RecoveryPhase phase_before = recovery_.phase();
   recovery_.on_ack({.una_before = una_before,
@@ -79,7 +79,7 @@ void Sender::handle_ack(const Acknowledgment& ack, Timers& timers, Instant now) 
                     .timestamp_echo = ack.timestamp_echo},
                    board_, rtt_, *congestion_, timers, now);
   if (delivered_bytes > 0) {
-    const AckSample sample = make_sample(delivered_bytes, in_flight_before, una_before);
+    const AckSample sample = make_sample(delivered_bytes, rtt, in_flight_before, una_before);
     if (phase_before != RecoveryPhase::recovery && recovery_.phase() != RecoveryPhase::recovery) {
       congestion_->on_ack(sample, now);
     }
@@ -115,24 +115,39 @@ bool Sender::take_sacks(const Acknowledgment& ack) {
   return duplicate;
 }
 
-// Of the newest transmission that was delivered, unless it was sent twice (Karn); then of the timestamp, which knows.
-void Sender::sample_round_trip(const Acknowledgment& ack, bool una_moved, Instant now) {
+// Of the newest transmission that was delivered. When a retransmission is among them it is not known which one was
+// answered, nor how long ago the others had arrived (Karn): then only the timestamp can tell.
+std::optional<Duration> Sender::sample_round_trip(const Acknowledgment& ack, bool una_moved, bool duplicate_reported,
+                                                  Instant now) {
   const Flight* newest = nullptr;
+  bool ambiguous = false;
   for (const Flight& flight : delivered_) {
-    if (!flight.retransmitted && (newest == nullptr || flight.sent_at >= newest->sent_at)) newest = &flight;
+    ambiguous = ambiguous || flight.retransmitted;
+    if (newest == nullptr || flight.sent_at >= newest->sent_at) newest = &flight;
   }
-  if (newest != nullptr) {
-    rtt_.sample(now - newest->sent_at, now);
-  } else if (una_moved && ack.timestamp_rtt) {
-    rtt_.sample(*ack.timestamp_rtt, now);
+  std::optional<Duration> sample;
+  if (newest != nullptr && !ambiguous) {
+    sample = now - newest->sent_at;
+  } else if (una_moved && !duplicate_reported) {
+    sample = ack.timestamp_rtt;
   }
-  if (una_moved) rtt_.stop_backing_off();
+  if (sample) {
+    rtt_.sample(*sample, now);
+  } else if (duplicate_reported) {
+    // What we repeated had arrived and only its acknowledgment was lost, so the timestamp is as old as our own wait for
+    // the timeout. The path is not slow, it loses.
+    rtt_.stop_backing_off();
+  } else if (una_moved) {
+    rtt_.progress_without_sample();
+  }
+  return sample;
 }
 
-AckSample Sender::make_sample(std::uint64_t delivered_bytes, std::uint64_t in_flight_before, Position una_before) {
-  AckSample sample{.delivered = delivered_bytes, .smoothed_rtt = rtt_.smoothed(), .minimum_rtt = rtt_.minimum()};
+AckSample Sender::make_sample(std::uint64_t delivered_bytes, std::optional<Duration> rtt,
+                              std::uint64_t in_flight_before, Position una_before) {
+  AckSample sample{
+      .delivered = delivered_bytes, .rtt = rtt, .smoothed_rtt = rtt_.smoothed(), .minimum_rtt = rtt_.minimum()};
   for (const Flight& flight : delivered_) {
-    if (!flight.retransmitted) sample.rtt = rtt_.latest();
     if (flight.snapshot.delivered >= round_end_) sample.round_started = true;
   }
   if (sample.round_started) round_end_ = rate_.delivered();

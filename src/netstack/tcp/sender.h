@@ -101,8 +101,10 @@ class Sender {
   Position end_to_send() const { return queue_.end() + (finishing_ ? 1 : 0); }
   Position window_edge() const { return window_from_ + window_; }
   bool take_sacks(const Acknowledgment& ack);  // true if a block reports a duplicate
-  void sample_round_trip(const Acknowledgment& ack, bool una_moved, Instant now);
-  AckSample make_sample(std::uint64_t delivered_bytes, std::uint64_t in_flight_before, Position una_before);
+  std::optional<Duration> sample_round_trip(const Acknowledgment& ack, bool una_moved, bool duplicate_reported,
+                                            Instant now);
+  AckSample make_sample(std::uint64_t delivered_bytes, std::optional<Duration> rtt, std::uint64_t in_flight_before,
+                        Position una_before);
   void arm_after_ack(bool una_moved, Timers& timers, Instant now);
   Transmission describe(Position start, Position end) const;
   std::optional<Transmission> next_tail_probe(std::uint32_t timestamp, Timers& timers, Instant now);
