@@ -12,7 +12,7 @@ namespace quoin::netstack {
 enum class OpenRefusal : std::uint8_t {
   no_address,  // the stack has none of this IP version
   no_port,     // every port tried is taken towards this remote endpoint
-  too_many,    // flows
+  too_many,    // flows, or no memory for one more
 };
 
 class ActiveOpen {

@@ -51,6 +51,11 @@ tcp::Config Stack::Rooms::connection_config(const FlowKey& key, Instant now) con
 bool Stack::Rooms::accept(FlowId id, Instant now) {
   Flow* flow = find(id);
   if (flow == nullptr || !flow->pending()) return false;
+  if (std::holds_alternative<PendingOpen>(flow->state) && !room_for_flow()) {
+    statistics.flows_full++;
+    refuse(id, Refusal::reset);
+    return false;
+  }
   pending_--;
   if (auto* udp = std::get_if<UdpFlow>(&flow->state)) {
     udp->accepted = true;

@@ -2,10 +2,11 @@
 // it buffer, has it something to send.
 //
 // The memory budget. What counts is what is allocated. A flow may buffer half of what is free, in each direction, so
-// that few flows get much, many get little, and one more always finds something. The floor below that needs no asking:
-// the smallest ring of each direction is charged from the flow's first moment. Above the floor nothing is allocated
-// that the budget has no room for: received payload is dropped as if the path had lost it (its acknowledgment still
-// counts), and the writer is told to wait.
+// that few flows get much, many get little, and one more always finds something. One part in eight is kept from
+// buffers, so that a new flow finds its floor (itself, and the smallest ring of each direction) when others have taken
+// the rest; a flow whose floor does not fit is not opened. Above the floor nothing is allocated that there is no room
+// for: received payload is dropped as if the path had lost it (its acknowledgment still counts), and the writer is told
+// to wait. What TCP remembers about segments in flight is counted, and bounded by itself.
 #include <algorithm>
 #include <bit>
 #include <cassert>
@@ -39,7 +40,7 @@ std::size_t ring_bytes(std::size_t content) {
 }  // namespace
 
 std::size_t Stack::Rooms::fair_bytes() const {
-  return std::clamp(bytes_free() / 2, flow_bytes_min, flow_bytes_max);
+  return std::clamp(bytes_for_buffers() / 2, flow_bytes_min, flow_bytes_max);
 }
 
 // Whether the ring can grow as far as this payload needs. Written so that it never says yes wrongly.
@@ -53,14 +54,14 @@ bool Stack::Rooms::room_for(const tcp::Connection& connection, const tcp::Segmen
   // The receiver counts what it remembers of early ranges as well, at most as much as this:
   constexpr std::size_t slack = tcp::Receiver::early_ranges_max * 2 * sizeof(tcp::Position);
   if (needed == tcp::Ring::capacity_min || needed + slack <= receiver.memory_used()) return true;
-  return needed <= bytes_free();
+  return needed <= bytes_for_buffers();
 }
 
 std::size_t Stack::Rooms::room_to_write(const tcp::Connection& connection) const {
   const tcp::SendQueue& queue = connection.sender().queue();
   const std::size_t capacity = std::max(queue.memory_used(), tcp::Ring::capacity_min);
   const std::size_t needed = ring_bytes(queue.size() + write_bytes_max);
-  if (needed <= capacity || needed <= bytes_free()) return write_bytes_max;
+  if (needed <= capacity || needed <= bytes_for_buffers()) return write_bytes_max;
   return capacity - queue.size();
 }
 

@@ -92,7 +92,7 @@ void Stack::Rooms::handle_udp(const IpPacket& packet, Instant now) {
   }
   UdpFlow& udp = *find<UdpFlow>(*id);
   udp.last_passed = now;
-  if (!udp.in.fits(datagram->data.size()) || datagram->data.size() + packet.whole().size() > bytes_free()) {
+  if (!udp.in.fits(datagram->data.size()) || datagram->data.size() + packet.whole().size() > bytes_for_buffers()) {
     statistics.datagrams_in_dropped++;
   } else {
     udp.in.push(to_buffer(datagram->data));
@@ -120,7 +120,8 @@ void Stack::Rooms::handle_icmp(const IpPacket& packet) {
 }
 
 // RFC 5927, section 4: an error is believed only from the host that it is about, and of TCP only about bytes in flight.
-// Even then it is a hint (a soft error), but to an open that was never answered.
+// Even then it changes nothing about a connection that exists (a soft error: the timers decide); an open that nobody
+// has answered yet ends.
 bool Stack::Rooms::handle_icmp_error(const IpPacket& packet, const IcmpError& error) {
   if (error.destination != packet.source || error.source != packet.destination) return false;
   const FlowKey key{error.protocol, {error.source, error.source_port}, {error.destination, error.destination_port}};
@@ -130,11 +131,7 @@ bool Stack::Rooms::handle_icmp_error(const IpPacket& packet, const IcmpError& er
     const tcp::Sender& sender = tcp->connection.sender();
     const tcp::Position position = tcp::unwrap(sender.una(), error.sequence);
     if (position < sender.una() || position > sender.sent_end()) return false;
-    if (tcp->connection.state() == tcp::State::syn_sent) {
-      end(*id, CloseReason::unreachable);
-    } else {
-      tcp->connection.notify_unreachable();
-    }
+    if (tcp->connection.state() == tcp::State::syn_sent) end(*id, CloseReason::unreachable);
     return true;
   }
   if (find<UdpFlow>(*id) == nullptr) return false;

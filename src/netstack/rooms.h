@@ -5,6 +5,7 @@
 // it wants to be woken, what it may buffer, and puts it into the outbox. outbound.cc takes packets out of there.
 #pragma once
 
+#include <algorithm>
 #include <deque>
 #include <memory>
 #include <optional>
@@ -27,6 +28,8 @@ namespace quoin::netstack {
 
 class Stack::Rooms {
  public:
+  // What a TCP flow takes before it buffers anything: itself, its controller, two rings of the smallest size.
+  static constexpr std::size_t flow_bytes_floor = sizeof(tcp::Connection) + 2 * tcp::Ring::capacity_min + 1'024;
   // What one TCP flow may buffer in one direction, whatever is free.
   static constexpr std::size_t flow_bytes_max = 16 << 20;
   static constexpr std::size_t flow_bytes_min = 16 << 10;
@@ -67,6 +70,11 @@ class Stack::Rooms {
   void attend(FlowId id, Instant now);
   std::array<MutableBytes, 2> write_space(FlowId id, TcpFlow& tcp);
   std::size_t bytes_free() const { return config.memory_bytes_max - std::min(config.memory_bytes_max, bytes_used); }
+  std::size_t bytes_for_buffers() const {
+    const std::size_t kept = config.memory_bytes_max / 8;
+    return bytes_free() - std::min(bytes_free(), kept);
+  }
+  bool room_for_flow() const { return bytes_free() >= flow_bytes_floor; }
 
   // answers.cc
   bool accept(FlowId id, Instant now);

@@ -104,7 +104,7 @@ Result<void, DatagramRefusal> Stack::send_datagram(FlowId flow, Bytes datagram, 
     rooms_->statistics.datagrams_out_too_large++;
     return failure(DatagramRefusal::too_large);
   }
-  if (!udp->out.fits(datagram.size()) || datagram.size() > rooms_->bytes_free()) {
+  if (!udp->out.fits(datagram.size()) || datagram.size() > rooms_->bytes_for_buffers()) {
     rooms_->find(flow)->wants_room = true;
     return failure(DatagramRefusal::no_room);
   }

@@ -65,7 +65,7 @@ class Stack {
   std::optional<Instant> poll_timeout() const;  // none: nothing will happen by itself
 
   // The answers to Incoming. A name whose flow has ended is ignored, here and below.
-  bool accept(FlowId flow, Instant now);  // false: it has ended meanwhile
+  bool accept(FlowId flow, Instant now);  // false: it has ended, or there is no memory for it (TCP: it is reset)
   void refuse(FlowId flow, Refusal refusal);
 
   // TCP. What has arrived in order, borrowed until the next call that is not const; consume says how much was taken.

@@ -72,6 +72,10 @@ void Stack::Rooms::handle_syn(const FlowKey& key, const tcp::Segment& segment, c
     statistics.pending_full++;
     return;
   }
+  if (!room_for_flow()) {
+    statistics.flows_full++;
+    return;
+  }
   Flow flow{.state = PendingOpen{to_buffer(packet.whole()), segment.sequence}};
   flow.untold.incoming = true;
   const auto id = open(key, std::move(flow));
