@@ -188,11 +188,6 @@ struct Shape<MapResponse> {
                                              member("UserProfiles", &MapResponse::user_profiles),
                                              member("ControlTime", &MapResponse::control_time)};
 };
-template <>
-struct Shape<ServerKeys> {
-  static constexpr auto members = std::tuple{member("legacyPublicKey", &ServerKeys::legacy_public_key, written),
-                                             member("publicKey", &ServerKeys::public_key, written)};
-};
 
 }  // namespace quoin::json
 
@@ -201,7 +196,6 @@ namespace {
 
 constexpr json::Limits small_limits{.bytes_max = request_bytes_max, .values_max = small_message_values_max};
 constexpr json::Limits map_limits{.bytes_max = map_message_bytes_max, .values_max = map_values_max};
-constexpr json::Limits keys_limits{.bytes_max = 64 * 1024, .values_max = 64};
 
 }  // namespace
 
@@ -221,9 +215,6 @@ std::string encode(const MapRequest& message) {
 std::string encode(const MapResponse& message) {
   return json::write(message);
 }
-std::string encode(const ServerKeys& message) {
-  return json::write(message);
-}
 
 Result<RegisterRequest, json::Error> decode_register_request(Bytes text) {
   return json::read<RegisterRequest>(text, small_limits);
@@ -237,8 +228,4 @@ Result<MapRequest, json::Error> decode_map_request(Bytes text) {
 Result<MapResponse, json::Error> decode_map_response(Bytes text, std::vector<std::string>* others) {
   return json::read<MapResponse>(text, map_limits, others);
 }
-Result<ServerKeys, json::Error> decode_server_keys(Bytes text) {
-  return json::read<ServerKeys>(text, keys_limits);
-}
-
 }  // namespace quoin::control

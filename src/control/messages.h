@@ -239,25 +239,17 @@ struct MapResponse {
   std::optional<Timestamp> control_time;
 };
 
-// What `GET /key?v=<version>` answers.
-struct ServerKeys {
-  crypto::MachinePublicKey legacy_public_key;
-  crypto::MachinePublicKey public_key;
-};
-
 // ---- codec ------------------------------------------------------------------------------------------------------
 
 std::string encode(const RegisterRequest& message);
 std::string encode(const RegisterResponse& message);
 std::string encode(const MapRequest& message);
 std::string encode(const MapResponse& message);
-std::string encode(const ServerKeys& message);
 
 Result<RegisterRequest, json::Error> decode_register_request(Bytes text);
 Result<RegisterResponse, json::Error> decode_register_response(Bytes text);
 Result<MapRequest, json::Error> decode_map_request(Bytes text);
 // `others` receives the names of outermost members that this type does not have.
 Result<MapResponse, json::Error> decode_map_response(Bytes text, std::vector<std::string>* others = nullptr);
-Result<ServerKeys, json::Error> decode_server_keys(Bytes text);
 
 }  // namespace quoin::control
