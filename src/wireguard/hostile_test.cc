@@ -64,6 +64,17 @@ TEST_F(HostileTest, replayed_data_is_delivered_once) {
   EXPECT_EQ(dropped(nodes.b, DropReason::replayed), 4U);
 }
 
+TEST_F(HostileTest, a_counter_that_was_seen_is_dropped_before_it_costs_anything) {
+  nodes.establish(nodes.a);
+  Buffer data = data_from(nodes.a);
+  Buffer copy = data;
+  nodes.arrive(nodes.b, nodes.a.source, copy);
+  data.back() ^= std::byte{1};  // would not open, but nobody tries
+  nodes.arrive(nodes.b, nodes.a.source, data);
+  EXPECT_EQ(dropped(nodes.b, DropReason::replayed), 1U);
+  EXPECT_EQ(dropped(nodes.b, DropReason::not_authentic), 0U);
+}
+
 TEST_F(HostileTest, data_reordered_by_a_whole_window_is_delivered_exactly_once) {
   nodes.establish(nodes.a);
   constexpr std::size_t count = 8000;

@@ -1,6 +1,5 @@
 #include "wireguard/interface.h"
 
-#include <algorithm>
 #include <utility>
 
 namespace quoin::wireguard {
@@ -8,7 +7,6 @@ namespace quoin::wireguard {
 Interface::Interface(crypto::NodePrivateKey key, Random& random, Instant now, WallTime wall, MessageLimits limits)
     : shared_{.self = LocalIdentity(std::move(key)),
               .clock = Tai64nClock(now, wall),
-              .timestamp_floor = {},
               .limits = limits,
               .random = random,
               .indices = IndexTable(random),
@@ -67,7 +65,6 @@ void Interface::remove_peer(PeerId peer) {
   by_key_.erase(entry->peer.remote().public_key);
   allowed_ips_.remove(peer);
   shared_.outbox.forget(peer);
-  shared_.timestamp_floor = std::max(shared_.timestamp_floor, entry->peer.timestamp_sent());
   peers_.erase(peer.value);
 }
 

@@ -211,7 +211,7 @@ TEST_F(InterfaceTest, a_peer_that_is_removed_and_added_again_is_not_taken_for_a_
   nodes.establish(nodes.a);
   nodes.a.interface->remove_peer(nodes.a.peer);
   nodes.introduce(nodes.a, nodes.b);
-  nodes.freeze(milliseconds(20));  // less than two steps of the clock, but no flood
+  nodes.freeze(milliseconds(20));
   nodes.send(nodes.a, 1);
   nodes.settle();
   EXPECT_EQ(nodes.b.delivered.size(), 1U);

@@ -7,12 +7,7 @@
 namespace quoin::wireguard {
 
 Peer::Peer(PeerId id, RemoteIdentity remote, Shared& shared)
-    : id_(id),
-      remote_(std::move(remote)),
-      shared_(shared),
-      cookie_(remote_.public_key),
-      timers_(shared.random),
-      timestamp_sent_(shared.timestamp_floor) {}
+    : id_(id), remote_(std::move(remote)), shared_(shared), cookie_(remote_.public_key), timers_(shared.random) {}
 
 bool Peer::has_session(Instant now) const {
   return keypairs_.current() != nullptr && keypairs_.current()->can_send(1, shared_.limits, now);

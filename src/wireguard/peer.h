@@ -24,7 +24,6 @@ namespace quoin::wireguard {
 struct Shared {
   LocalIdentity self;
   Tai64nClock clock;
-  Tai64n timestamp_floor;  // of peers that were removed: they may be added again within one step of the clock
   MessageLimits limits;
   Random& random;
   IndexTable indices;
@@ -46,7 +45,6 @@ class Peer {
   PeerId id() const { return id_; }
   const RemoteIdentity& remote() const { return remote_; }
   const PeerStatistics& statistics() const { return statistics_; }
-  const Tai64n& timestamp_sent() const { return timestamp_sent_; }
   bool has_session(Instant now) const;
 
   // Data. Without a session seal copies the packets, wants a handshake and returns false.

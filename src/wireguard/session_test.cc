@@ -384,7 +384,11 @@ TEST(Session, stops_at_the_last_counter_and_rekeys_before_it) {
   };
   nodes.sent_log.clear();
   int ready = 0;
-  for (int i = 0; i < 100; i++) ready += nodes.send(nodes.a, 1) == Sealed::ready ? 1 : 0;
+  for (int i = 0; i < 49; i++) ready += nodes.send(nodes.a, 1) == Sealed::ready ? 1 : 0;
+  EXPECT_EQ(nodes.sent(MessageType::initiation), 0U);
+  ready += nodes.send(nodes.a, 1) == Sealed::ready ? 1 : 0;
+  EXPECT_EQ(nodes.sent(MessageType::initiation), 1U) << "the 51st packet of the session";
+  for (int i = 0; i < 50; i++) ready += nodes.send(nodes.a, 1) == Sealed::ready ? 1 : 0;
   EXPECT_EQ(ready, 59) << "counters 1 to 59; the first packet was 0";
   EXPECT_EQ(nodes.sent(MessageType::initiation), 1U);
   nodes.lose = nullptr;

@@ -1,6 +1,7 @@
 // For tests and fuzzing: two Interfaces and the wire between them, on a virtual clock.
 #pragma once
 
+#include <algorithm>
 #include <deque>
 #include <functional>
 #include <memory>
