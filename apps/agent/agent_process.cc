@@ -1,0 +1,319 @@
+#include "agent_process.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/secret.h"
+#include "gate/commands.h"
+#include "io/accounts.h"
+#include "io/clock.h"
+#include "io/log.h"
+#include "io/udp_open.h"
+
+namespace quoin::apps {
+namespace {
+
+constexpr std::size_t join_key_bytes_max = 1024;
+
+std::string folder_of(const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  return slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
+}
+
+pair::Unanswered unanswered(io::DialError error) {
+  switch (error) {
+    case io::DialError::refused: return pair::Unanswered::refused;
+    case io::DialError::unreachable: return pair::Unanswered::unreachable;
+    case io::DialError::timed_out: return pair::Unanswered::timed_out;
+    case io::DialError::failed: return pair::Unanswered::too_many;
+  }
+  std::unreachable();
+}
+
+std::string trimmed(std::string_view text) {
+  const auto first = text.find_first_not_of(" \t\r\n");
+  if (first == std::string_view::npos) return {};
+  return std::string(text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1));
+}
+
+gate::HostView current_host_view() {
+  const auto view = io::read_host_view();
+  if (!view) io::log(io::LogLevel::error, "the host's addresses cannot be read: " + view.error().text());
+  return view ? host_view(*view) : gate::HostView{};
+}
+
+}  // namespace
+
+gate::HostView host_view(const io::HostView& view) {
+  gate::HostView out;
+  for (const auto& entry : view.addresses) out.interfaces.push_back({entry.address, entry.prefix.length()});
+  out.gateways = view.gateways;
+  out.dns_servers = view.dns_servers;
+  return out;
+}
+
+Result<std::unique_ptr<AgentProcess>, StartFailure> AgentProcess::create(io::Loop& loop, gate::Config config,
+                                                                         std::string tunnel_program) {
+  const auto refuse = [](std::string sentence) {
+    return failure(StartFailure{gate::ExitCode::wrong_usage, std::move(sentence)});
+  };
+  if (const auto made = io::make_folder(config.state_dir, {.mode = 0700, .group = std::nullopt}); !made)
+    return refuse(made.error().text);
+  if (const auto made = io::make_folder(folder_of(config.socket), {.mode = 0750, .group = group}); !made)
+    return refuse(made.error().text);
+  auto lock = io::LockFile::take(config.state_dir + "/lock");
+  if (!lock && lock.error().error == io::FileError::taken) {
+    return failure(StartFailure{gate::ExitCode::refused, "another quoin-agent already runs with the state folder " +
+                                                             config.state_dir +
+                                                             ": stop it, or give this one a state_dir of its own"});
+  }
+  if (!lock) return refuse(lock.error().text);
+  auto audit = AuditFiles::open(config.state_dir);
+  if (!audit) return refuse(audit.error());
+  if (const auto tunnel = io::open_for_reading(tunnel_program); !tunnel) {
+    return refuse("quoin-tunnel must stand beside quoin-agent: " + tunnel.error().text);
+  }
+  std::unique_ptr<AgentProcess> process(
+      new AgentProcess(loop, std::move(config), std::move(tunnel_program), std::move(*lock), std::move(*audit)));
+  if (const auto listening = process->listen(); !listening) return failure(listening.error());
+  process->drain();
+  return process;
+}
+
+AgentProcess::AgentProcess(io::Loop& loop, gate::Config config, std::string tunnel_program, io::LockFile lock,
+                           AuditFiles::Opened audit)
+    : loop_(loop),
+      config_(std::move(config)),
+      lock_(std::move(lock)),
+      audit_(std::move(audit.files)),
+      gate_(config_, current_host_view(), std::move(audit.start), io::wall_time(), io::now()),
+      timer_(loop,
+             [this] {
+               gate_.handle_timeout(io::wall_time(), io::now());
+               drain();
+             }),
+      stop_signals_(loop, [this] { handle(gate::StopRequested{}); }),
+      resolver_(loop),
+      children_(loop, std::move(tunnel_program),
+                {.message = [this](gate::SessionId session,
+                                   auto message) { handle(gate::ChildMessage{session, std::move(message)}); },
+                 .exited = [this](gate::SessionId session,
+                                  std::string how) { handle(gate::ChildExited{session, std::move(how)}); }}) {}
+
+Result<void, StartFailure> AgentProcess::listen() {
+  auto changes = io::HostChanges::watch(loop_, [this] { host_changed(); });
+  if (!changes) return failure(StartFailure{gate::ExitCode::failed, changes.error().text()});
+  host_changes_ = std::move(*changes);
+  auto listener =
+      io::UnixListener::open(loop_, {.path = config_.socket, .mode = 0660, .group = group},
+                             [this](std::unique_ptr<io::LineConnection> connection) { accept(std::move(connection)); });
+  if (!listener) {
+    const bool taken = listener.error().error == io::FileError::taken;
+    return failure(StartFailure{taken ? gate::ExitCode::refused : gate::ExitCode::wrong_usage,
+                                taken ? "another quoin-agent already listens on " + config_.socket +
+                                            ": stop it, or give this one a socket of its own"
+                                      : listener.error().text});
+  }
+  listener_ = std::move(*listener);
+  return {};
+}
+
+// ---- commands
+// -----------------------------------------------------------------------------------------------------------
+
+void AgentProcess::accept(std::unique_ptr<io::LineConnection> connection) {
+  if (connections_.size() >= connections_max) return;  // destroyed: closed
+  const gate::CommandId id = ++last_id_;
+  auto& line = connections_[id].line;
+  line = std::move(connection);
+  line->start({.line =
+                   [this, id](std::string_view text) {
+                     const auto& peer = connections_.at(id).line->peer();
+                     gate::Caller caller{.uid = peer.user,
+                                         .name = io::user_name(peer.user).value_or(std::to_string(peer.user))};
+                     if (const auto number = io::group_number(group)) caller.in_group = peer.in_group(*number);
+                     handle(gate::CommandArrived{id, std::move(caller), gate::decode_request(bytes_of(text))});
+                   },
+               .closed =
+                   [this, id] {
+                     loop_.post([this, id] {
+                       if (connections_.erase(id) > 0) handle(gate::CommandGone{id});
+                     });
+                   }});
+}
+
+void AgentProcess::perform(const gate::SendReply& effect) {
+  const auto found = connections_.find(effect.command);
+  if (found == connections_.end()) return;
+  std::string line = gate::encode(effect.reply);
+  while (line.ends_with('\n')) line.pop_back();  // send_line adds it
+  found->second.line->send_line(line);
+  found->second.line->finish();
+}
+
+// ---- the core
+// -----------------------------------------------------------------------------------------------------------
+
+void AgentProcess::handle(gate::Input input) {
+  gate_.handle(std::move(input), io::wall_time(), io::now());
+  drain();
+}
+
+void AgentProcess::host_changed() {
+  handle(gate::HostChanged{current_host_view()});
+}
+
+void AgentProcess::drain() {
+  if (is_draining_) return;  // an effect that is answered at once comes back here; the loop below goes on
+  is_draining_ = true;
+  while (auto effect = gate_.poll_effect()) perform(*effect);
+  is_draining_ = false;
+  timer_.set(gate_.poll_timeout());
+}
+
+void AgentProcess::perform(gate::Effect& effect) {
+  if (auto* start = std::get_if<gate::StartChild>(&effect)) return perform(*start);
+  if (auto* kill = std::get_if<gate::KillChild>(&effect)) return children_.kill(kill->session);
+  if (auto* send = std::get_if<gate::SendToChild>(&effect)) {
+    perform(*send);
+    if (auto* key = std::get_if<pair::JoinKey>(&send->message)) wipe(std::as_writable_bytes(std::span(key->key)));
+    return;
+  }
+  if (auto* bind = std::get_if<gate::BindUdp>(&effect)) return perform(*bind);
+  if (auto* close = std::get_if<gate::CloseHandle>(&effect)) {
+    handles_.erase(close->handle);
+    return;
+  }
+  if (auto* resolve = std::get_if<gate::Resolve>(&effect)) return perform(*resolve);
+  if (auto* dial = std::get_if<gate::Dial>(&effect)) return perform(*dial);
+  if (auto* ping = std::get_if<gate::Ping>(&effect)) return perform(*ping);
+  if (auto* lookup = std::get_if<gate::LookupNeighbour>(&effect)) return perform(*lookup);
+  if (auto* key = std::get_if<gate::ReadJoinKey>(&effect)) return perform(*key);
+  if (auto* cancel = std::get_if<gate::CancelTask>(&effect)) {
+    tasks_.erase(cancel->task);
+    return;
+  }
+  if (auto* append = std::get_if<gate::AppendAudit>(&effect))
+    return handle(gate::AuditAppended{audit_.perform(*append)});
+  if (auto* reply = std::get_if<gate::SendReply>(&effect)) return perform(*reply);
+  if (std::holds_alternative<gate::Finished>(effect)) loop_.stop();
+}
+
+// ---- children
+// -----------------------------------------------------------------------------------------------------------
+
+void AgentProcess::perform(const gate::StartChild& effect) {
+  const auto started = children_.start(effect.session);
+  if (started) return handle(gate::ChildStarted{effect.session});
+  handle(gate::ChildFailed{effect.session, started.error()});
+}
+
+std::optional<io::Descriptor> AgentProcess::open_roots(gate::DescriptorKind kind) const {
+  const auto& chosen = kind == gate::DescriptorKind::control_roots ? config_.control.ca_file : config_.relay.ca_file;
+  auto file = io::open_for_reading(chosen.value_or(io::system_roots_path));
+  if (!file) {
+    io::log(io::LogLevel::error, file.error().text);
+    return std::nullopt;
+  }
+  return std::move(*file);
+}
+
+void AgentProcess::perform(const gate::SendToChild& effect) {
+  std::vector<io::Descriptor> descriptors;
+  bool complete = true;
+  for (const gate::Descriptor& wanted : effect.descriptors) {
+    std::optional<io::Descriptor> descriptor;
+    if (wanted.kind != gate::DescriptorKind::handle) {
+      descriptor = open_roots(wanted.kind);
+    } else if (auto kept = handles_.extract(wanted.handle)) {
+      descriptor = std::move(kept.mapped());
+    }
+    complete = complete && descriptor.has_value();
+    if (descriptor) descriptors.push_back(std::move(*descriptor));
+  }
+  if (!complete || !children_.send(effect.session, effect.message, std::move(descriptors))) {
+    handle(gate::ChildUnreachable{effect.session, "it cannot take a message, or what belongs to one could not be opened"});
+  }
+}
+
+gate::HandleId AgentProcess::keep(io::Descriptor descriptor) {
+  const gate::HandleId id = ++last_id_;
+  handles_.emplace(id, std::move(descriptor));
+  return id;
+}
+
+void AgentProcess::perform(const gate::BindUdp& effect) {
+  gate::UdpBound bound{.session = effect.session, .ipv4 = std::nullopt, .ipv6 = std::nullopt};
+  if (auto socket = io::open_udp(IpVersion::v4)) bound.ipv4 = keep(std::move(*socket));
+  if (auto socket = io::open_udp(IpVersion::v6)) bound.ipv6 = keep(std::move(*socket));
+  handle(bound);
+}
+
+// ---- errands
+// ------------------------------------------------------------------------------------------------------------
+
+void AgentProcess::finish_task(gate::TaskId task, gate::Input input) {
+  // The task object may be running this very call: it goes once it has returned.
+  auto ended = tasks_.extract(task);
+  if (!ended) return;
+  if (ended.mapped()) loop_.post([task = std::move(*ended.mapped())] {});
+  handle(std::move(input));
+}
+
+void AgentProcess::perform(const gate::Resolve& effect) {
+  tasks_[effect.task] = std::nullopt;
+  resolver_.resolve(effect.host, seconds(5),
+                    [this, task = effect.task](Result<std::vector<IpAddress>, io::ResolveError> found) {
+                      finish_task(task, gate::Resolved{task, found ? std::move(*found) : std::vector<IpAddress>{}});
+                    });
+}
+
+void AgentProcess::perform(const gate::Dial& effect) {
+  const gate::TaskId task = effect.task;
+  if (effect.transport == pair::Transport::udp) {
+    auto socket =
+        effect.candidates.empty() ? failure(io::DialError::failed) : io::connect_udp(effect.candidates.front());
+    if (!socket) return handle(gate::DialFailed{task, unanswered(socket.error())});
+    return handle(gate::Dialled{task, keep(std::move(*socket)), effect.candidates.front()});
+  }
+  const auto attempts = static_cast<std::int64_t>(std::max<std::size_t>(effect.candidates.size(), 1));
+  tasks_[task] = std::make_unique<io::Dial>(
+      loop_, effect.candidates, effect.timeout / attempts, [this, task](Result<io::Dialled, io::DialError> done) {
+        if (!tasks_.contains(task)) return;
+        if (!done) return finish_task(task, gate::DialFailed{task, unanswered(done.error())});
+        const Endpoint peer = done->to;
+        finish_task(task, gate::Dialled{task, keep(std::move(done->socket)), peer});
+      });
+}
+
+void AgentProcess::perform(const gate::Ping& effect) {
+  const gate::TaskId task = effect.task;
+  tasks_[task] = std::make_unique<io::Ping>(
+      loop_, random_, effect.address, std::min<std::size_t>(effect.payload_bytes, io::Ping::payload_bytes_max),
+      effect.timeout,
+      [this, task](Result<Duration, io::PingError> done) { finish_task(task, gate::Pinged{task, done.has_value()}); });
+}
+
+void AgentProcess::perform(const gate::LookupNeighbour& effect) {
+  const gate::TaskId task = effect.task;
+  tasks_[task] = std::make_unique<io::NeighbourLookup>(loop_, effect.address, effect.timeout,
+                                                       [this, task](Result<io::MacBytes, io::NeighbourError> found) {
+                                                         gate::NeighboursFound answer{task, {}};
+                                                         if (found) answer.macs.push_back(gate::MacAddress(*found));
+                                                         finish_task(task, std::move(answer));
+                                                       });
+}
+
+void AgentProcess::perform(const gate::ReadJoinKey& effect) {
+  auto content = io::read_file(config_.control.join_key_file, join_key_bytes_max, io::FileTrust::secret);
+  gate::JoinKeyRead read{effect.task, std::nullopt};
+  if (content) {
+    read.key = trimmed(text_of(*content));
+    wipe(*content);
+  } else {
+    io::log(io::LogLevel::error, content.error().text);
+  }
+  handle(std::move(read));
+}
+
+}  // namespace quoin::apps

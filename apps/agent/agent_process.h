@@ -1,0 +1,91 @@
+// The gate's process: performs the effects of the gate's core, and tells it what came of them. It decides nothing.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "audit_files.h"
+#include "children.h"
+#include "gate/config.h"
+#include "gate/gate.h"
+#include "io/dial.h"
+#include "io/entropy.h"
+#include "io/files.h"
+#include "io/host_view.h"
+#include "io/neighbour.h"
+#include "io/ping.h"
+#include "io/resolver.h"
+#include "io/stop_signals.h"
+#include "io/timer.h"
+#include "io/unix_listener.h"
+
+namespace quoin::apps {
+
+struct StartFailure {
+  gate::ExitCode code;
+  std::string sentence;
+};
+
+class AgentProcess {
+ public:
+  static constexpr std::size_t connections_max = 32;  // to agent.sock at once
+  static constexpr const char* group = "quoin";
+
+  // Makes and checks the folders, takes the lock, reads the audit file and opens the socket.
+  static Result<std::unique_ptr<AgentProcess>, StartFailure> create(io::Loop& loop, gate::Config config,
+                                                                    std::string tunnel_program);
+
+ private:
+  struct Connection {
+    std::unique_ptr<io::LineConnection> line;
+  };
+  using Task = std::variant<std::unique_ptr<io::Dial>, std::unique_ptr<io::Ping>, std::unique_ptr<io::NeighbourLookup>>;
+
+  AgentProcess(io::Loop& loop, gate::Config config, std::string tunnel_program, io::LockFile lock,
+               AuditFiles::Opened audit);
+
+  Result<void, StartFailure> listen();
+  void accept(std::unique_ptr<io::LineConnection> connection);
+  void handle(gate::Input input);
+  void drain();
+  void host_changed();
+
+  void perform(gate::Effect& effect);
+  void perform(const gate::StartChild& effect);
+  void perform(const gate::SendToChild& effect);
+  void perform(const gate::BindUdp& effect);
+  void perform(const gate::Resolve& effect);
+  void perform(const gate::Dial& effect);
+  void perform(const gate::Ping& effect);
+  void perform(const gate::LookupNeighbour& effect);
+  void perform(const gate::ReadJoinKey& effect);
+  void perform(const gate::SendReply& effect);
+  gate::HandleId keep(io::Descriptor descriptor);
+  std::optional<io::Descriptor> open_roots(gate::DescriptorKind kind) const;
+  void finish_task(gate::TaskId task, gate::Input input);  // unless it was cancelled
+
+  io::Loop& loop_;
+  gate::Config config_;
+  io::LockFile lock_;
+  AuditFiles audit_;
+  io::SystemRandom random_;
+  gate::Gate gate_;
+  io::Timer timer_;
+  io::StopSignals stop_signals_;  // before the resolver's thread
+  io::Resolver resolver_;
+  Children children_;
+  std::unique_ptr<io::HostChanges> host_changes_;
+  std::unique_ptr<io::UnixListener> listener_;
+
+  std::map<gate::CommandId, Connection> connections_;
+  std::map<gate::TaskId, std::optional<Task>> tasks_;  // none: a resolution, which cannot be taken back
+  std::map<gate::HandleId, io::Descriptor> handles_;
+  std::uint64_t last_id_ = 0;
+  bool is_draining_ = false;
+};
+
+gate::HostView host_view(const io::HostView& view);
+
+}  // namespace quoin::apps

@@ -1,0 +1,83 @@
+#include "audit_files.h"
+
+#include <array>
+#include <cstdio>
+#include <memory>
+#include <utility>
+
+#include "io/log.h"
+
+namespace quoin::apps {
+namespace {
+
+constexpr std::size_t head_bytes_max = 4096;
+constexpr std::size_t piece_bytes = 64 * 1024;
+
+}  // namespace
+
+std::string audit_file_path(const std::string& state_dir) {
+  return state_dir + "/" + std::string(gate::audit_file_name);
+}
+std::string audit_head_path(const std::string& state_dir) {
+  return state_dir + "/" + std::string(gate::audit_head_name);
+}
+
+Result<void, std::string> read_audit(const std::string& audit_file, const std::function<void(Bytes)>& piece) {
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(audit_file.c_str(), "rbe"), &std::fclose);
+  if (!file) {
+    auto opened = io::open_for_reading(audit_file);  // for its words
+    if (!opened && opened.error().error == io::FileError::missing) return {};
+    return failure(opened ? audit_file + " cannot be read" : opened.error().text);
+  }
+  Buffer space(piece_bytes);
+  while (const std::size_t count = std::fread(space.data(), 1, space.size(), file.get()))
+    piece(Bytes(space).first(count));
+  if (std::ferror(file.get())) return failure(audit_file + " cannot be read to its end: check the disk");
+  return {};
+}
+
+Result<gate::AuditVerdict, std::string> verify_audit(const std::string& audit_file, const std::string& audit_head) {
+  const auto head = io::read_file(audit_head, head_bytes_max, io::FileTrust::any);
+  if (!head && head.error().error != io::FileError::missing) return failure(head.error().text);
+  gate::AuditVerifier verifier(head ? std::optional(text_of(*head)) : std::nullopt);
+  const auto read = read_audit(audit_file, [&](Bytes piece) { verifier.feed(piece); });
+  if (!read) return failure(read.error());
+  return verifier.finish();
+}
+
+Result<AuditFiles::Opened, std::string> AuditFiles::open(const std::string& state_dir) {
+  const std::string path = audit_file_path(state_dir);
+  const auto verdict = verify_audit(path, audit_head_path(state_dir));
+  if (!verdict) return failure(verdict.error());
+  if (verdict->fault) return failure(path + ": " + verdict->sentence());
+  auto file = io::AppendFile::open(path);
+  if (!file) return failure(file.error().text);
+  if (verdict->bytes_torn > 0) {
+    if (const auto cut = file->cut(verdict->bytes_valid); !cut) return failure(cut.error().text);
+  }
+  std::optional<gate::FileRepaired> repaired;
+  if (!verdict->whole()) repaired = gate::FileRepaired{verdict->records_beyond_head, verdict->bytes_torn};
+  return Opened{AuditFiles(std::move(*file), audit_head_path(state_dir)), {verdict->last, repaired}};
+}
+
+bool AuditFiles::perform(const gate::AppendAudit& append) {
+  if (is_broken_) return false;
+  const std::uint64_t before = file_.size();
+  const auto attempt = [&]() -> Result<void, io::FileFailure> {
+    if (auto appended = file_.append(bytes_of(append.lines)); !appended) return appended;
+    if (!append.sync) return {};
+    if (auto synced = file_.sync(); !synced) return synced;
+    return io::replace_file(head_path_, bytes_of(append.head));
+  };
+  const auto done = attempt();
+  if (done) return true;
+  io::log(io::LogLevel::error, "audit: " + done.error().text);
+  if (file_.size() != before && !file_.cut(before)) {
+    is_broken_ = true;
+    io::log(io::LogLevel::error,
+            "audit: the file could not be cut back either; nothing is recorded, so nothing opens, until a restart");
+  }
+  return false;
+}
+
+}  // namespace quoin::apps

@@ -1,0 +1,47 @@
+// The audit file and its head on disk, as the gate's AppendAudit describes: append, sync, then replace the head.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "gate/audit_verifier.h"
+#include "gate/effects.h"
+#include "gate/gate.h"
+#include "io/files.h"
+
+namespace quoin::apps {
+
+std::string audit_file_path(const std::string& state_dir);
+std::string audit_head_path(const std::string& state_dir);
+
+// Reads both and says whether they are whole. The error is a sentence: they cannot be read. No file at all is an empty
+// one.
+Result<gate::AuditVerdict, std::string> verify_audit(const std::string& audit_file, const std::string& audit_head);
+// Calls `piece` with the file's bytes from its beginning.
+Result<void, std::string> read_audit(const std::string& audit_file, const std::function<void(Bytes)>& piece);
+
+class AuditFiles {
+ public:
+  struct Opened;
+  // Verifies, cuts a torn end off, and opens for appending. The error is a sentence that says what to do.
+  static Result<Opened, std::string> open(const std::string& state_dir);
+
+  bool perform(const gate::AppendAudit& append);  // whether it is done; a failed one leaves the file as it was
+
+ private:
+  AuditFiles(io::AppendFile file, std::string head_path) : file_(std::move(file)), head_path_(std::move(head_path)) {}
+
+  io::AppendFile file_;
+  std::string head_path_;
+  bool is_broken_ = false;  // the file could not be cut back: nothing is appended any more
+};
+
+struct AuditFiles::Opened {
+  AuditFiles files;
+  gate::AuditStart start;
+};
+
+}  // namespace quoin::apps

@@ -1,0 +1,47 @@
+#include "children.h"
+
+#include <utility>
+
+#include "base/secret.h"
+
+namespace quoin::apps {
+
+Children::Children(io::Loop& loop, std::string program, Handlers handlers)
+    : loop_(loop), program_(std::move(program)), handlers_(std::move(handlers)) {}
+
+Result<void, std::string> Children::start(gate::SessionId session) {
+  auto child = io::Child::start(loop_, program_, {}, {}, [this, session](io::ExitStatus status) {
+    const std::string how = (status.by_signal ? "signal " : "exit status ") + std::to_string(status.value);
+    loop_.post([this, session, how] {
+      running_.erase(session);
+      handlers_.exited(session, how);
+    });
+  });
+  if (!child) return failure(child.error().text());
+  Running& running = running_[session];
+  running.process = std::move(*child);
+  io::Seqpacket::Handlers handlers;
+  handlers.received = [this, session](io::Seqpacket::Received packet) {
+    if (packet.cut || packet.descriptors_lost)
+      return handlers_.message(session, failure(pair::MessageError::malformed));
+    handlers_.message(session, pair::decode_from_tunnel(packet.bytes));
+  };
+  handlers.closed = [] {};  // its exit follows, and tells more
+  running.pair = std::make_unique<io::Seqpacket>(loop_, running.process->take_pair(), 0, std::move(handlers));
+  return {};
+}
+
+void Children::kill(gate::SessionId session) {
+  if (const auto found = running_.find(session); found != running_.end()) found->second.process->kill();
+}
+
+bool Children::send(gate::SessionId session, const pair::FromGate& message, std::vector<io::Descriptor> descriptors) {
+  const auto found = running_.find(session);
+  if (found == running_.end()) return false;
+  Buffer packet = pair::encode(message);
+  const bool sent = found->second.pair->send(packet, std::move(descriptors)).has_value();
+  if (std::holds_alternative<pair::JoinKey>(message)) wipe(packet);
+  return sent;
+}
+
+}  // namespace quoin::apps

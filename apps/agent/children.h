@@ -1,0 +1,45 @@
+// The tunnels that run: a child process and the socket pair to it, for each session.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "gate/effects.h"
+#include "io/descriptor.h"
+#include "io/seqpacket.h"
+#include "io/spawn.h"
+#include "pair/messages.h"
+
+namespace quoin::apps {
+
+class Children {
+ public:
+  struct Handlers {
+    std::function<void(gate::SessionId, Result<pair::FromTunnel, pair::MessageError>)> message;
+    std::function<void(gate::SessionId, std::string how)> exited;
+  };
+
+  // program: the path of quoin-tunnel.
+  Children(io::Loop& loop, std::string program, Handlers handlers);
+
+  Result<void, std::string> start(gate::SessionId session);
+  void kill(gate::SessionId session);
+  // False if it cannot take it; the descriptors are closed in any case.
+  bool send(gate::SessionId session, const pair::FromGate& message, std::vector<io::Descriptor> descriptors);
+
+ private:
+  struct Running {
+    std::unique_ptr<io::Child> process;
+    std::unique_ptr<io::Seqpacket> pair;
+  };
+
+  io::Loop& loop_;
+  std::string program_;
+  Handlers handlers_;
+  std::map<gate::SessionId, Running> running_;
+};
+
+}  // namespace quoin::apps

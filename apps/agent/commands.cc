@@ -1,0 +1,93 @@
+#include "commands.h"
+
+#include <cstdio>
+#include <utility>
+
+#include "audit_files.h"
+#include "io/unix_client.h"
+
+namespace quoin::apps {
+namespace {
+
+constexpr Duration answer_time_max =
+    seconds(40);  // an open takes 20 s at most, and what it started may have to end first
+
+gate::ExitCode complain(gate::ExitCode code, const std::string& sentence) {
+  std::fprintf(stderr, "quoin-agent: %s\n", sentence.c_str());
+  return code;
+}
+
+std::pair<gate::ExitCode, std::string> describe(io::ClientError error, const std::string& socket) {
+  switch (error) {
+    case io::ClientError::not_running:
+      return {gate::ExitCode::not_reachable,
+              "no agent listens on " + socket +
+                  ": start it with quoin-agent run --config FILE, or name its socket with --socket"};
+    case io::ClientError::not_permitted:
+      return {gate::ExitCode::refused,
+              socket + " is for root and the group quoin: use sudo, or have your account added to that group"};
+    case io::ClientError::closed:
+      return {gate::ExitCode::failed, "the agent ended the connection without an answer: see its log"};
+    case io::ClientError::timed_out: return {gate::ExitCode::failed, "the agent did not answer in time: see its log"};
+    case io::ClientError::failed:
+      return {gate::ExitCode::failed,
+              socket + " cannot be used: check that the path is right and short enough for a socket"};
+  }
+  std::unreachable();
+}
+
+Result<gate::Reply, std::pair<gate::ExitCode, std::string>> ask(const std::string& socket,
+                                                                const gate::Request& request) {
+  auto client = io::UnixClient::connect(socket);
+  if (!client) return failure(describe(client.error(), socket));
+  std::string line = gate::encode(request);
+  while (line.ends_with('\n')) line.pop_back();
+  if (const auto sent = client->send_line(line); !sent) return failure(describe(sent.error(), socket));
+  const auto answer = client->receive_line(answer_time_max);
+  if (!answer) return failure(describe(answer.error(), socket));
+  auto reply = gate::decode_reply(bytes_of(*answer));
+  if (!reply)
+    return failure(std::pair(gate::ExitCode::failed,
+                             "the agent's answer cannot be read: are both of one version? " + reply.error()));
+  return std::move(*reply);
+}
+
+}  // namespace
+
+gate::ExitCode perform(const SocketCommand& command) {
+  const auto reply = ask(command.socket, command.request);
+  if (!reply) return complain(reply.error().first, reply.error().second);
+  if (reply->code != gate::ExitCode::done) return complain(reply->code, reply->text);
+  const std::string text = command.as_json ? gate::status_json(*reply) : reply->text;
+  std::fputs(text.c_str(), stdout);
+  if (!text.ends_with('\n')) std::fputc('\n', stdout);
+  return gate::ExitCode::done;
+}
+
+gate::ExitCode perform(const AuditCommand& command) {
+  std::string file = audit_file_path(command.state_dir.value_or(usual_state_dir));
+  std::string head = audit_head_path(command.state_dir.value_or(usual_state_dir));
+  if (!command.state_dir) {
+    const auto reply = ask(command.socket, gate::StatusRequest{});
+    if (reply && !reply->audit_file.empty()) {
+      file = reply->audit_file;
+      head = reply->audit_head;
+    } else if (command.socket != usual_socket) {
+      return complain(
+          gate::ExitCode::not_reachable,
+          "no agent on " + command.socket + " to ask where its audit file is: name its folder with --state-dir");
+    }
+  }
+  if (command.action == AuditAction::show) {
+    const auto read = read_audit(file, [](Bytes piece) { std::fwrite(piece.data(), 1, piece.size(), stdout); });
+    if (!read) return complain(gate::ExitCode::failed, read.error());
+    return gate::ExitCode::done;
+  }
+  const auto verdict = verify_audit(file, head);
+  if (!verdict) return complain(gate::ExitCode::failed, verdict.error());
+  if (verdict->fault) return complain(gate::ExitCode::failed, file + ": " + verdict->sentence());
+  std::printf("%s: %s\n", file.c_str(), verdict->sentence().c_str());
+  return gate::ExitCode::done;
+}
+
+}  // namespace quoin::apps

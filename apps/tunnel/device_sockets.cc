@@ -1,0 +1,126 @@
+#include "device_sockets.h"
+
+#include <utility>
+
+#include "io/clock.h"
+
+namespace quoin::apps {
+
+DeviceSockets::DeviceSockets(io::Loop& loop, tunnel::Tunnel& tunnel, io::Callback moved)
+    : loop_(loop), tunnel_(tunnel), moved_(std::move(moved)), datagram_space_(io::UdpFlow::datagram_bytes_max) {}
+
+DeviceSockets::~DeviceSockets() = default;
+
+void DeviceSockets::add(const tunnel::ForFlow& flow, io::Descriptor connected) {
+  if (flow.transport == netstack::Transport::tcp) {
+    tcp_[flow.flow].stream = std::make_unique<io::TcpStream>(loop_, std::move(connected));
+    work(flow.flow);
+  } else {
+    udp_[flow.flow] = std::make_unique<io::UdpFlow>(loop_, std::move(connected));
+    wait_for_datagram(flow.flow);
+  }
+}
+
+void DeviceSockets::work(netstack::FlowId flow) {
+  const auto found = tcp_.find(flow);
+  if (found == tcp_.end()) return;
+  Tcp& socket = found->second;
+  const auto again = [this, flow](bool Tcp::* waits) {
+    return [this, flow, waits] {
+      if (const auto waiting = tcp_.find(flow); waiting != tcp_.end()) waiting->second.*waits = false;
+      work(flow);
+      moved_();
+    };
+  };
+  const Outcome written = write(flow, socket);
+  const Outcome was_read = written == Outcome::failed ? Outcome::failed : read(flow, socket);
+  if (written == Outcome::failed || was_read == Outcome::failed) {
+    tunnel_.device_failed(flow, io::now());  // answered by CloseFlow
+    return;
+  }
+  if (written == Outcome::would_block && !std::exchange(socket.waits_to_write, true)) {
+    socket.stream->wait_writable(again(&Tcp::waits_to_write));
+  }
+  if (was_read == Outcome::would_block && !std::exchange(socket.waits_to_read, true)) {
+    socket.stream->wait_readable(again(&Tcp::waits_to_read));
+  }
+}
+
+DeviceSockets::Outcome DeviceSockets::write(netstack::FlowId flow, Tcp& socket) {
+  if (socket.waits_to_write) return Outcome::would_block;
+  for (;;) {
+    const Bytes pending = tunnel_.device_pending(flow)[0];
+    if (pending.empty()) break;
+    const auto moved = socket.stream->write_some(pending);
+    if (!moved) return moved.error() == io::StreamStop::would_block ? Outcome::would_block : Outcome::failed;
+    tunnel_.device_sent(flow, *moved, io::now());
+  }
+  if (socket.finish_wanted && !std::exchange(socket.has_finished, true)) socket.stream->finish_writing();
+  return Outcome::done;
+}
+
+DeviceSockets::Outcome DeviceSockets::read(netstack::FlowId flow, Tcp& socket) {
+  if (socket.device_ended) return Outcome::done;
+  if (socket.waits_to_read) return Outcome::would_block;
+  for (std::size_t total = 0; total < bytes_per_turn;) {
+    const MutableBytes space = tunnel_.device_space(flow)[0];
+    if (space.empty()) return Outcome::done;  // FlowWork follows when there is room again
+    const auto moved = socket.stream->read_some(space);
+    if (!moved) {
+      if (moved.error() == io::StreamStop::would_block) return Outcome::would_block;
+      if (moved.error() != io::StreamStop::finished) return Outcome::failed;
+      socket.device_ended = true;
+      tunnel_.device_finished(flow, io::now());
+      return Outcome::done;
+    }
+    tunnel_.device_received(flow, *moved, io::now());
+    total += *moved;
+  }
+  return Outcome::would_block;  // its turn is over; readiness calls again at once
+}
+
+void DeviceSockets::finish(netstack::FlowId flow) {
+  if (const auto found = tcp_.find(flow); found != tcp_.end()) {
+    found->second.finish_wanted = true;
+    work(flow);
+  }
+}
+
+void DeviceSockets::send(netstack::FlowId flow, Bytes datagram) {
+  const auto found = udp_.find(flow);
+  if (found == udp_.end()) return;
+  const auto sent = found->second->send(datagram);
+  if (!sent && sent.error() == io::UdpFlowStop::refused) tunnel_.device_refused(flow, io::now());
+  // A full socket drops the datagram, as any network may.
+}
+
+void DeviceSockets::wait_for_datagram(netstack::FlowId flow) {
+  udp_.at(flow)->wait_readable([this, flow] {
+    receive_datagrams(flow);
+    moved_();
+  });
+}
+
+void DeviceSockets::receive_datagrams(netstack::FlowId flow) {
+  for (;;) {
+    const auto found = udp_.find(flow);
+    if (found == udp_.end()) return;
+    const auto datagram = found->second->receive(datagram_space_);
+    if (datagram) {
+      tunnel_.device_datagram(flow, *datagram, io::now());
+      continue;
+    }
+    if (datagram.error() == io::UdpFlowStop::would_block) return wait_for_datagram(flow);
+    return tunnel_.device_refused(flow, io::now());  // refused or broken: the engineer hears that nothing is there
+  }
+}
+
+void DeviceSockets::close(netstack::FlowId flow, bool reset) {
+  if (const auto found = tcp_.find(flow); found != tcp_.end()) {
+    if (reset) found->second.stream->reset();
+    tcp_.erase(found);
+  }
+  udp_.erase(flow);
+}
+
+}  // namespace quoin::apps

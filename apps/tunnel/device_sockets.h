@@ -1,0 +1,54 @@
+// The sockets that the gate has connected to the device, one for each flow, and the moving of bytes between them and
+// the stack's queues. Decisions are the tunnel core's; this only reads and writes.
+#pragma once
+
+#include <map>
+#include <memory>
+
+#include "io/tcp_stream.h"
+#include "io/udp_flow.h"
+#include "tunnel/tunnel.h"
+
+namespace quoin::apps {
+
+class DeviceSockets {
+ public:
+  // What is moved for one flow before the others get their turn.
+  static constexpr std::size_t bytes_per_turn = 256 * 1024;
+
+  // `moved` is called after a socket's readiness has led to work: drain the tunnel then.
+  DeviceSockets(io::Loop& loop, tunnel::Tunnel& tunnel, io::Callback moved);
+  ~DeviceSockets();
+
+  void add(const tunnel::ForFlow& flow, io::Descriptor connected);
+  void work(netstack::FlowId flow);
+  void finish(netstack::FlowId flow);
+  void send(netstack::FlowId flow, Bytes datagram);
+  void close(netstack::FlowId flow, bool reset);
+  std::size_t size() const { return tcp_.size() + udp_.size(); }
+
+ private:
+  struct Tcp {
+    std::unique_ptr<io::TcpStream> stream;
+    bool finish_wanted = false;  // once all pending bytes are written
+    bool has_finished = false;
+    bool device_ended = false;
+    bool waits_to_read = false;
+    bool waits_to_write = false;
+  };
+  enum class Outcome { done, would_block, failed };
+
+  Outcome write(netstack::FlowId flow, Tcp& socket);
+  Outcome read(netstack::FlowId flow, Tcp& socket);
+  void receive_datagrams(netstack::FlowId flow);
+  void wait_for_datagram(netstack::FlowId flow);
+
+  io::Loop& loop_;
+  tunnel::Tunnel& tunnel_;
+  io::Callback moved_;
+  std::map<netstack::FlowId, Tcp> tcp_;
+  std::map<netstack::FlowId, std::unique_ptr<io::UdpFlow>> udp_;
+  Buffer datagram_space_;
+};
+
+}  // namespace quoin::apps

@@ -1,0 +1,319 @@
+#include "tunnel_process.h"
+
+#include <utility>
+
+#include "base/secret.h"
+#include "io/clock.h"
+#include "io/log.h"
+
+namespace quoin::apps {
+
+TunnelProcess::TunnelProcess(io::Loop& loop, io::Descriptor pair)
+    : loop_(loop),
+      timer_(loop, [this] { handle_timer(); }),
+      pair_(loop, std::move(pair), io::Seqpacket::descriptors_max,
+            {.received = [this](io::Seqpacket::Received packet) { handle_packet(std::move(packet)); },
+             .closed = [this] { loop_.stop(); }}),
+      burst_space_(io::UdpSocket::burst_bytes_max) {}
+
+TunnelProcess::~TunnelProcess() = default;
+
+// ---- the gate
+// -----------------------------------------------------------------------------------------------------------
+
+void TunnelProcess::handle_packet(io::Seqpacket::Received packet) {
+  auto message = packet.cut ? failure(pair::MessageError::too_long) : pair::decode_from_gate(packet.bytes);
+  if (!message) {
+    io::log(io::LogLevel::error, "the gate sent a message that cannot be read: ending");
+    return loop_.stop();
+  }
+  const auto* connected = std::get_if<pair::Connected>(&*message);
+  if (packet.descriptors_lost || packet.descriptors.size() != pair::descriptors_with(*message)) {
+    if (!connected || !tunnel_) return loop_.stop();  // without its roots or sockets there is nothing to go on with
+    tunnel_->descriptor_lost(connected->request, io::now());
+    return drain();
+  }
+  if (const auto* first = std::get_if<pair::Begin>(&*message)) {
+    if (tunnel_) return loop_.stop();
+    begin(*first, packet.descriptors);
+  } else if (!tunnel_) {
+    return loop_.stop();
+  } else if (const auto* sockets = std::get_if<pair::UdpSockets>(&*message)) {
+    adopt_sockets(*sockets, packet.descriptors);
+  } else if (connected) {
+    handle_connected(connected->request, std::move(packet.descriptors[0]));
+  } else {
+    tunnel_->handle(*message, io::now());
+  }
+  if (auto* key = std::get_if<pair::JoinKey>(&*message)) wipe(std::as_writable_bytes(std::span(key->key)));
+  drain();
+}
+
+void TunnelProcess::begin(const pair::Begin& begin, std::vector<io::Descriptor>& descriptors) {
+  control_host_ = begin.control_host;
+  control_port_ = begin.control_port;
+  control_tls_ = begin.control_tls;
+  server_key_ = begin.server_key;
+  const auto parse = [this](const io::Descriptor& file) -> std::optional<io::TlsRoots> {
+    const auto pem = io::read_to_end(file, io::TlsRoots::pem_bytes_max);
+    if (!pem) {
+      roots_failure_ = "the root certificates cannot be read";
+      return std::nullopt;
+    }
+    auto roots = io::TlsRoots::parse(*pem);
+    if (!roots) {
+      roots_failure_ = roots.error().text;
+      return std::nullopt;
+    }
+    return *roots;
+  };
+  control_roots_ = parse(descriptors[0]);
+  relay_roots_ = parse(descriptors[1]);
+  tunnel_ = std::make_unique<tunnel::Tunnel>(begin, random_, io::now(), io::wall_time());
+  devices_ = std::make_unique<DeviceSockets>(loop_, *tunnel_, [this] { drain(); });
+}
+
+void TunnelProcess::adopt_sockets(const pair::UdpSockets& sockets, std::vector<io::Descriptor>& descriptors) {
+  held_run_.reset();
+  ipv4_ = {};
+  ipv6_ = {};
+  std::size_t next = 0;
+  if (sockets.has_ipv4) ipv4_.socket = std::make_unique<io::UdpSocket>(loop_, std::move(descriptors[next++]));
+  if (sockets.has_ipv6) ipv6_.socket = std::make_unique<io::UdpSocket>(loop_, std::move(descriptors[next++]));
+  if (ipv4_.socket) wait_for_datagrams(false);
+  if (ipv6_.socket) wait_for_datagrams(true);
+  tunnel_->set_sockets({.ipv4 = sockets.has_ipv4, .ipv6 = sockets.has_ipv6}, io::now());
+}
+
+void TunnelProcess::handle_connected(pair::RequestId request, io::Descriptor socket) {
+  const auto purpose = tunnel_->take_purpose(request, io::now());
+  if (const auto* stream = std::get_if<tunnel::ForStream>(&purpose)) {
+    add_link(*stream, std::move(socket));
+  } else if (const auto* flow = std::get_if<tunnel::ForFlow>(&purpose)) {
+    devices_->add(*flow, std::move(socket));
+  }
+}
+
+// ---- streams
+// ------------------------------------------------------------------------------------------------------------
+
+void TunnelProcess::add_link(const tunnel::ForStream& purpose, io::Descriptor socket) {
+  const node::StreamId id = purpose.stream;
+  LinkTarget target;
+  if (const auto* relay = std::get_if<node::RelayStream>(&purpose.to)) {
+    target.roots = relay_roots_ ? &*relay_roots_ : nullptr;
+    target.name = relay->host;
+    target.host_field = io::http_host(relay->host, relay->port, 443);
+  } else {
+    target.is_control = true;
+    target.roots = control_tls_ && control_roots_ ? &*control_roots_ : nullptr;
+    target.name = control_host_;
+    target.host_field = io::http_host(control_host_, control_port_, control_tls_ ? 443 : 80);
+    if (!tunnel_->node().control_wants_key()) target.server_key = server_key_;
+  }
+  const bool needs_tls = !target.is_control || control_tls_;
+  if (needs_tls && !target.roots) {
+    tunnel_->node().stream_failed(id, {node::StreamTrouble::certificate, roots_failure_}, io::now());
+    return tunnel_->handled(io::now());
+  }
+  LinkHandlers handlers;
+  handlers.handshake = [this, id](const crypto::MachinePublicKey& key) {
+    auto handshake = tunnel_->node().control_handshake(id, key, io::now());
+    if (handshake) server_key_ = key;
+    return handshake;
+  };
+  handlers.opened = [this, id](Bytes leftover) {
+    tunnel_->node().stream_opened(id, io::now());
+    tunnel_->node().stream_received(id, leftover, io::now());
+    tunnel_->handled(io::now());
+    read_stream(id);
+    drain();
+  };
+  handlers.failed = [this, id](node::StreamFailure failure) {
+    io::log(io::LogLevel::warning, failure.text);
+    remove_link(id);
+    tunnel_->node().stream_failed(id, failure, io::now());
+    tunnel_->handled(io::now());
+    drain();
+  };
+  auto& link = links_[id];
+  link = std::make_unique<Link>(loop_, std::move(socket), std::move(target), std::move(handlers), io::now());
+  link->start();
+}
+
+void TunnelProcess::remove_link(node::StreamId stream) {
+  const auto found = links_.find(stream);
+  if (found == links_.end()) return;
+  ended_links_.push_back(std::move(found->second));
+  links_.erase(found);
+  waits_to_write_.erase(stream);
+  loop_.post([this] { ended_links_.clear(); });
+}
+
+void TunnelProcess::read_stream(node::StreamId id) {
+  for (int turn = 0; turn < bursts_per_turn; turn++) {
+    const auto found = links_.find(id);
+    if (found == links_.end() || !found->second->is_open()) return;
+    const MutableBytes space = tunnel_->node().stream_space(id);
+    if (space.empty()) return remove_link(id);
+    const auto moved = found->second->stream().read_some(space);
+    if (!moved && moved.error() == io::StreamStop::would_block) break;
+    if (!moved) {
+      remove_link(id);
+      tunnel_->node().stream_failed(id, {node::StreamTrouble::ended, "the connection ended"}, io::now());
+      return tunnel_->handled(io::now());
+    }
+    tunnel_->node().stream_received(id, *moved, io::now());
+    tunnel_->handled(io::now());
+  }
+  const auto found = links_.find(id);
+  if (found == links_.end()) return;
+  found->second->stream().wait_readable([this, id] {
+    read_stream(id);
+    drain();
+  });
+}
+
+bool TunnelProcess::write_streams() {
+  bool any = false;
+  for (const node::StreamId id : tunnel_->node().streams_with_output()) any |= write_stream(id);
+  return any;
+}
+
+bool TunnelProcess::write_stream(node::StreamId id) {
+  bool any = false;
+  for (;;) {
+    const auto found = links_.find(id);
+    if (found == links_.end() || !found->second->is_open() || waits_to_write_[id]) return any;
+    const Bytes output = tunnel_->node().stream_output(id);
+    if (output.empty()) return any;
+    const auto moved = found->second->stream().write_some(output);
+    if (moved) {
+      tunnel_->node().stream_sent(id, *moved, io::now());
+      tunnel_->handled(io::now());
+      any = true;
+      continue;
+    }
+    if (moved.error() != io::StreamStop::would_block) return any;  // reading finds out, and tells
+    waits_to_write_[id] = true;
+    found->second->stream().wait_writable([this, id] {
+      waits_to_write_[id] = false;
+      drain();
+    });
+  }
+}
+
+// ---- datagrams
+// ----------------------------------------------------------------------------------------------------------
+
+void TunnelProcess::wait_for_datagrams(bool ipv6) {
+  (ipv6 ? ipv6_ : ipv4_).socket->wait_readable([this, ipv6] {
+    receive_datagrams(ipv6);
+    drain();
+  });
+}
+
+void TunnelProcess::receive_datagrams(bool ipv6) {
+  io::UdpSocket& socket = *(ipv6 ? ipv6_ : ipv4_).socket;
+  for (int turn = 0; turn < bursts_per_turn; turn++) {
+    const auto burst = socket.receive_burst(burst_space_);
+    if (!burst) break;
+    tunnel_->handle_datagrams(burst->from, burst->bytes, burst->segment_bytes, io::now());
+    perform_effects();  // the device's sockets take what came before the next burst overwrites nothing but grows the
+                        // queue
+  }
+  wait_for_datagrams(ipv6);
+}
+
+bool TunnelProcess::send_datagrams() {
+  bool any = false;
+  for (;;) {
+    if (!held_run_) held_run_ = tunnel_->poll_udp(io::now());
+    if (!held_run_) return any;
+    UdpPort& port = held_run_->to.address.is_v4() ? ipv4_ : ipv6_;
+    if (port.socket && port.waits_to_write) return any;
+    if (!port.socket) {
+      held_run_.reset();
+      continue;
+    }
+    const auto sent = port.socket->send_burst(held_run_->to, held_run_->segments, held_run_->segment_bytes);
+    if (sent && *sent < held_run_->segments.size()) {
+      held_run_->segments = held_run_->segments.subspan(*sent);
+      any = true;
+      continue;
+    }
+    if (!sent && sent.error() == io::UdpStop::would_block) {
+      port.waits_to_write = true;
+      port.socket->wait_writable([this, &port] {
+        port.waits_to_write = false;
+        drain();
+      });
+      return any;
+    }
+    any |= sent.has_value();
+    held_run_.reset();  // sent, or there is no way to that address now: path selection finds another
+  }
+}
+
+// ---- effects and time
+// ---------------------------------------------------------------------------------------------------
+
+void TunnelProcess::perform_effects() {
+  while (const auto effect = tunnel_->poll_effect()) {
+    if (const auto* send = std::get_if<tunnel::SendToGate>(&*effect)) {
+      if (!pair_.send(pair::encode(send->message))) return loop_.stop();
+    } else if (const auto* close = std::get_if<tunnel::CloseStream>(&*effect)) {
+      remove_link(close->stream);
+    } else if (const auto* work = std::get_if<tunnel::FlowWork>(&*effect)) {
+      devices_->work(work->flow);
+    } else if (const auto* finish = std::get_if<tunnel::FinishDevice>(&*effect)) {
+      devices_->finish(finish->flow);
+    } else if (const auto* datagram = std::get_if<tunnel::SendDatagram>(&*effect)) {
+      devices_->send(datagram->flow, datagram->datagram);
+    } else if (const auto* flow = std::get_if<tunnel::CloseFlow>(&*effect)) {
+      devices_->close(flow->flow, flow->reset);
+    } else if (std::holds_alternative<tunnel::End>(*effect)) {
+      is_ending_ = true;
+    }
+  }
+}
+
+void TunnelProcess::drain() {
+  if (!tunnel_) return;
+  bool any = true;
+  while (any) {
+    perform_effects();
+    any = send_datagrams();
+    any |= write_streams();
+  }
+  perform_effects();
+  if (is_ending_ || tunnel_->ended()) return end();
+  std::optional<Instant> next = tunnel_->poll_timeout();
+  for (const auto& [id, link] : links_) {
+    if (const auto at = link->deadline(); at && (!next || *at < *next)) next = at;
+  }
+  if (next != timer_.at()) timer_.set(next);
+}
+
+void TunnelProcess::handle_timer() {
+  if (!tunnel_) return;
+  const Instant now = io::now();
+  std::vector<Link*> late;
+  for (const auto& [id, link] : links_) {
+    if (const auto at = link->deadline(); at && now >= *at) late.push_back(link.get());
+  }
+  for (Link* link : late) link->handle_timeout(now);
+  tunnel_->handle_timeout(now);
+  drain();
+}
+
+void TunnelProcess::end() {
+  // The last words must reach the gate; its end of the pair is read promptly, and if not it kills us.
+  if (pair_.all_sent()) {
+    loop_.stop();
+  } else {
+    timer_.set(io::now() + milliseconds(10));
+  }
+}
+
+}  // namespace quoin::apps

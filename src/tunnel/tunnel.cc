@@ -1,0 +1,417 @@
+#include "tunnel/tunnel.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "pair/text.h"
+#include "tunnel/translate.h"
+
+namespace quoin::tunnel {
+namespace {
+
+constexpr std::uint8_t icmp_protocol = 1;
+constexpr std::uint8_t tcp_protocol = 6;
+constexpr std::uint8_t udp_protocol = 17;
+constexpr std::uint8_t icmp_v6_protocol = 58;
+
+node::NodeConfig node_config(const pair::Begin& begin) {
+  const std::uint16_t usual_port = begin.control_tls ? 443 : 80;
+  std::string authority = begin.control_host.contains(':') ? "[" + begin.control_host + "]" : begin.control_host;
+  if (begin.control_port != usual_port) authority += ":" + std::to_string(begin.control_port);
+  return {.hostname = begin.device_name,
+          .control_authority = std::move(authority),
+          .server_key = begin.server_key,
+          .own_prefixes = begin.own_prefixes,
+          .allowed_private = begin.allowed_private};
+}
+
+}  // namespace
+
+Tunnel::Tunnel(const pair::Begin& begin, Random& random, Instant now, WallTime wall)
+    : node_(node_config(begin), random, now, wall),
+      stack_({.mtu = mtu}, random, now),
+      services_(begin.services),
+      deadline_(begin.deadline) {
+  settle(now);
+}
+
+// ---- the gate
+// -----------------------------------------------------------------------------------------------------------
+
+void Tunnel::handle(const pair::FromGate& message, Instant now) {
+  if (const auto* failed = std::get_if<pair::Failed>(&message)) {
+    handle_failed(*failed, now);
+  } else if (const auto* resolved = std::get_if<pair::Resolved>(&message)) {
+    handle_resolved(*resolved, now);
+  } else if (const auto* pinged = std::get_if<pair::Pinged>(&message)) {
+    if (const auto echo = echoes_.extract(pinged->request)) stack_.answer_echo(echo.mapped());
+  } else if (const auto* admission = std::get_if<pair::Admission>(&message)) {
+    node_.admit(admission->node_key, admission->admitted, now);
+  } else if (const auto* key = std::get_if<pair::JoinKey>(&message)) {
+    node_.provide_join_key(key->key, now);
+  } else if (const auto* prefixes = std::get_if<pair::OwnPrefixes>(&message)) {
+    node_.set_own_prefixes(prefixes->prefixes, now);
+  } else if (std::holds_alternative<pair::Close>(message)) {
+    begin_closing(EndReason::logged_out, now);
+  }
+  // Begin made this object; Connected and UdpSockets bring descriptors, which are the owner's.
+  settle(now);
+}
+
+Purpose Tunnel::take_purpose(pair::RequestId request, Instant now) {
+  if (const auto stream = streams_.extract(request)) return stream.mapped();
+  Flow* flow = flows_.find_request(request);
+  if (!flow || flow->stage != FlowStage::dialling) {
+    unwanted(request);
+    return {};
+  }
+  if (!stack_.accept(flow->id, now)) {
+    flows_.remove(flow->id);
+    unwanted(request);
+    return {};
+  }
+  flow->stage = FlowStage::open;
+  const ForFlow purpose{flow->id, flow->transport};
+  if (flow->transport == netstack::Transport::udp) pass_datagrams(*flow, now);
+  tell(FlowWork{flow->id});
+  settle(now);
+  return purpose;
+}
+
+// The gate has connected something that nobody waits for any more: the engineer has gone meanwhile. Of a flow it must
+// hear that it is over; of a stream it does not mind.
+void Tunnel::unwanted(pair::RequestId request) {
+  send_to_gate(pair::FlowClosed{request, 0, 0});
+}
+
+void Tunnel::descriptor_lost(pair::RequestId request, Instant now) {
+  if (!streams_.contains(request)) unwanted(request);
+  handle(pair::Failed{request, pair::Unanswered::too_many}, now);
+}
+
+void Tunnel::set_sockets(path::UdpFamilies families, Instant now) {
+  node_.set_sockets(families, now);
+  settle(now);
+}
+
+void Tunnel::handle_failed(const pair::Failed& failed, Instant now) {
+  if (const auto stream = streams_.extract(failed.request)) {
+    node_.stream_failed(stream.mapped().stream,
+                        {node::StreamTrouble::unreachable, description(stream.mapped().to, failed.why)}, now);
+  } else if (const auto resolution = resolutions_.extract(failed.request)) {
+    node_.set_stun_addresses(resolution.mapped(), {}, now);
+  } else if (echoes_.erase(failed.request) > 0) {
+    return;  // the device is silent, and so are we
+  } else if (Flow* flow = flows_.find_request(failed.request); flow && flow->stage == FlowStage::dialling) {
+    stack_.refuse(flow->id, refusal(failed.why, flow->transport));
+    flows_.remove(flow->id);
+  }
+}
+
+void Tunnel::handle_resolved(const pair::Resolved& resolved, Instant now) {
+  if (const auto resolution = resolutions_.extract(resolved.request))
+    node_.set_stun_addresses(resolution.mapped(), resolved.endpoints, now);
+}
+
+// ---- the node
+// -----------------------------------------------------------------------------------------------------------
+
+void Tunnel::handled(Instant now) {
+  settle(now);
+}
+
+void Tunnel::handle_datagrams(const Endpoint& from, MutableBytes datagrams, std::size_t segment_bytes, Instant now) {
+  if (now >= deadline_) begin_closing(EndReason::deadline, now);
+  if (closing_) return;
+  node_.handle_datagrams(from, datagrams, segment_bytes, now);
+  settle(now);
+}
+
+std::optional<node::UdpRun> Tunnel::poll_udp(Instant now) {
+  for (;;) {
+    if (now >= deadline_) begin_closing(EndReason::deadline, now);
+    if (auto run = node_.poll_udp()) return run;
+    if (closing_ || !node_.wants_packets(now)) return std::nullopt;
+    batch_.clear();
+    const bool any = stack_.poll_transmit(batch_, now);
+    if (any) node_.send(batch_, now);
+    settle(now);  // either may have had something to say
+    if (!any) return std::nullopt;
+  }
+}
+
+void Tunnel::deliver(Instant now) {
+  const auto packets = node_.take_packets();
+  if (packets.empty() || closing_) return;
+  stack_.handle_burst(packets, now);
+}
+
+void Tunnel::handle(const node::Event& event, Instant now) {
+  if (const auto* want = std::get_if<node::WantStream>(&event)) {
+    const pair::RequestId request = next_request();
+    streams_.emplace(request, ForStream{want->stream, want->to});
+    if (const auto* relay = std::get_if<node::RelayStream>(&want->to)) {
+      send_to_gate(pair::DialRelay{request, relay->region, pair::bounded_text(relay->host), relay->ipv4, relay->ipv6,
+                                   relay->port});
+    } else {
+      send_to_gate(pair::DialControl{request});
+    }
+  } else if (const auto* drop = std::get_if<node::DropStream>(&event)) {
+    std::erase_if(streams_, [&](const auto& item) { return item.second.stream == drop->stream; });
+    tell(CloseStream{drop->stream});
+  } else if (std::holds_alternative<node::WantJoinKey>(event)) {
+    if (!closing_) send_to_gate(pair::WantJoinKey{});
+  } else if (const auto* admission = std::get_if<node::WantAdmission>(&event)) {
+    send_to_gate(pair::Admit{admission->node_key, pair::bounded_text(admission->login), admission->tagged});
+  } else if (const auto* registered = std::get_if<node::Registered>(&event)) {
+    stack_.set_addresses(registered->addresses);
+    send_to_gate(pair::Registered{registered->node_key, pair::bounded_text(registered->name), registered->addresses});
+  } else if (std::holds_alternative<node::AddressesChanged>(event)) {
+    begin_closing(EndReason::addresses_changed, now);
+  } else if (const auto* online = std::get_if<node::Online>(&event)) {
+    send_to_gate(pair::Online{online->region, pair::bounded_text(online->region_code)});
+  } else if (const auto* removed = std::get_if<node::PeerRemoved>(&event)) {
+    close_flows_of(removed->addresses, now);
+  } else if (const auto* resolve = std::get_if<node::ResolveStun>(&event)) {
+    const pair::RequestId request = next_request();
+    resolutions_.emplace(request, resolve->region);
+    send_to_gate(
+        pair::ResolveStun{request, pair::bounded_text(resolve->host), std::nullopt, std::nullopt, resolve->port});
+  } else if (const auto* path = std::get_if<node::PathChanged>(&event)) {
+    send_to_gate(pair::PathReport{path->peer, to_pair(path->kind), pair::bounded_text(path->through)});
+  } else if (const auto* problem = std::get_if<node::Problem>(&event)) {
+    send_to_gate(pair::Problem{to_pair(problem->kind), pair::bounded_text(problem->text)});
+  } else if (const auto* solved = std::get_if<node::Solved>(&event)) {
+    send_to_gate(pair::Solved{to_pair(solved->kind)});
+  } else if (const auto* ignored = std::get_if<node::FeatureIgnored>(&event)) {
+    send_to_gate(pair::ControlIgnored{pair::bounded_text(ignored->name)});
+  } else if (const auto* out = std::get_if<node::LoggedOut>(&event)) {
+    end(out->told);
+  }
+}
+
+// ---- the stack
+// ----------------------------------------------------------------------------------------------------------
+
+void Tunnel::handle(const netstack::StackEvent& event, Instant now) {
+  if (const auto* incoming = std::get_if<netstack::Incoming>(&event)) {
+    handle_incoming(*incoming);
+  } else if (const auto* request = std::get_if<netstack::EchoRequest>(&event)) {
+    handle_echo(*request);
+  } else if (const auto* readable = std::get_if<netstack::Readable>(&event)) {
+    Flow* flow = flows_.find(readable->flow);
+    if (!flow || flow->stage != FlowStage::open) return;
+    if (flow->transport == netstack::Transport::udp) {
+      pass_datagrams(*flow, now);
+    } else {
+      tell(FlowWork{flow->id});
+    }
+  } else if (const auto* writable = std::get_if<netstack::Writable>(&event)) {
+    if (flows_.find(writable->flow)) tell(FlowWork{writable->flow});
+  } else if (const auto* finished = std::get_if<netstack::PeerFinished>(&event)) {
+    if (Flow* flow = flows_.find(finished->flow)) {
+      flow->engineer_finished = true;
+      tell(FlowWork{flow->id});
+      engineer_finished_if_drained(*flow);
+    }
+  } else if (const auto* closed = std::get_if<netstack::Closed>(&event)) {
+    close_flow(closed->flow,
+               closed->why != netstack::CloseReason::finished && closed->why != netstack::CloseReason::idle);
+  }
+}
+
+void Tunnel::handle_incoming(const netstack::Incoming& incoming) {
+  const bool is_tcp = incoming.transport == netstack::Transport::tcp;
+  const std::uint16_t port = incoming.local.port;
+  const auto engineer = node_.peer_at(incoming.remote.address);
+  const pair::Transport transport = is_tcp ? pair::Transport::tcp : pair::Transport::udp;
+  const bool is_granted =
+      services_.allows(transport, port) &&
+      node_.filter_allows(incoming.remote.address, incoming.local.address, is_tcp ? tcp_protocol : udp_protocol, port);
+  if (!engineer || !is_granted) {
+    stack_.refuse(incoming.flow, refusal(pair::Unanswered::not_allowed, incoming.transport));
+    return;
+  }
+  Flow flow;
+  flow.id = incoming.flow;
+  flow.transport = incoming.transport;
+  flow.request = next_request();
+  flow.engineer_address = incoming.remote.address;
+  flow.engineer = *engineer;
+  flows_.add(flow);
+  send_to_gate(pair::DialService{flow.request, *engineer, transport, port});
+}
+
+void Tunnel::handle_echo(const netstack::EchoRequest& request) {
+  const auto engineer = node_.peer_at(request.remote);
+  const std::uint8_t protocol = request.remote.is_v4() ? icmp_protocol : icmp_v6_protocol;
+  if (!engineer || !services_.ping || !node_.filter_allows(request.remote, request.local, protocol, 0)) return;
+  if (echoes_.size() >= echoes_max) return;
+  const pair::RequestId id = next_request();
+  echoes_.emplace(id, request.echo);
+  send_to_gate(pair::PingDevice{id, *engineer, static_cast<std::uint16_t>(std::min<std::size_t>(request.bytes, mtu))});
+}
+
+void Tunnel::pass_datagrams(Flow& flow, Instant now) {
+  while (auto datagram = stack_.receive_datagram(flow.id, now)) {
+    flow.bytes_to_device += datagram->size();
+    tell(SendDatagram{flow.id, std::move(*datagram)});
+  }
+}
+
+void Tunnel::engineer_finished_if_drained(Flow& flow) {
+  const auto pending = stack_.readable(flow.id);
+  if (!flow.engineer_finished || flow.finish_told || !pending[0].empty() || !pending[1].empty()) return;
+  flow.finish_told = true;
+  tell(FinishDevice{flow.id});
+}
+
+void Tunnel::close_flow(netstack::FlowId id, bool reset) {
+  const Flow* flow = flows_.find(id);
+  if (!flow) return;
+  if (flow->stage == FlowStage::open) {
+    send_to_gate(pair::FlowClosed{flow->request, flow->bytes_to_device, flow->bytes_to_engineer});
+    tell(CloseFlow{id, reset});
+  }
+  flows_.remove(id);
+}
+
+void Tunnel::close_flows_of(const std::vector<IpAddress>& addresses, Instant now) {
+  std::vector<netstack::FlowId> ids;
+  for (const auto& [id, flow] : flows_) {
+    if (std::ranges::find(addresses, flow.engineer_address) != addresses.end()) ids.push_back(id);
+  }
+  for (const netstack::FlowId id : ids) {
+    stack_.abort(id, now);
+    close_flow(id, true);
+  }
+}
+
+// ---- the device's sockets
+// -----------------------------------------------------------------------------------------------
+
+std::array<MutableBytes, 2> Tunnel::device_space(netstack::FlowId flow) {
+  return flows_.find(flow) ? stack_.write_space(flow) : std::array<MutableBytes, 2>{};
+}
+
+void Tunnel::device_received(netstack::FlowId id, std::size_t bytes, Instant now) {
+  Flow* flow = flows_.find(id);
+  if (!flow) return;
+  flow->bytes_to_engineer += bytes;
+  stack_.commit(id, bytes, now);
+  settle(now);
+}
+
+void Tunnel::device_finished(netstack::FlowId id, Instant now) {
+  Flow* flow = flows_.find(id);
+  if (!flow || flow->device_finished) return;
+  flow->device_finished = true;
+  stack_.finish(id, now);
+  settle(now);
+}
+
+std::array<Bytes, 2> Tunnel::device_pending(netstack::FlowId flow) const {
+  if (!flows_.contains(flow)) return {};
+  return stack_.readable(flow);
+}
+
+void Tunnel::device_sent(netstack::FlowId id, std::size_t bytes, Instant now) {
+  Flow* flow = flows_.find(id);
+  if (!flow) return;
+  flow->bytes_to_device += bytes;
+  stack_.consume(id, bytes, now);
+  engineer_finished_if_drained(*flow);
+  settle(now);
+}
+
+void Tunnel::device_failed(netstack::FlowId id, Instant now) {
+  if (!flows_.find(id)) return;
+  stack_.abort(id, now);
+  close_flow(id, true);
+  settle(now);
+}
+
+void Tunnel::device_datagram(netstack::FlowId id, Bytes datagram, Instant now) {
+  Flow* flow = flows_.find(id);
+  if (!flow) return;
+  if (stack_.send_datagram(id, datagram, now))
+    flow->bytes_to_engineer += datagram.size();  // else the stack has counted it
+  settle(now);
+}
+
+void Tunnel::device_refused(netstack::FlowId id, Instant now) {
+  if (!flows_.find(id)) return;
+  stack_.port_unreachable(id);
+  close_flow(id, false);
+  settle(now);
+}
+
+// ---- time and effects
+// ---------------------------------------------------------------------------------------------------
+
+void Tunnel::tell(Effect effect) {
+  if (effects_.size() >= effects_max) {
+    ended_ = true;  // an owner that does not drain cannot be served
+    return;
+  }
+  effects_.push_back(std::move(effect));
+}
+
+void Tunnel::end(bool control_was_told) {
+  if (ended_) return;
+  send_to_gate(pair::LoggedOut{control_was_told});
+  tell(End{closing_ ? closing_->why : EndReason::logged_out});
+  ended_ = true;
+}
+
+void Tunnel::begin_closing(EndReason why, Instant now) {
+  if (closing_) return;
+  closing_ = Closing{why, now + logout_time_max};
+  std::vector<netstack::FlowId> ids;
+  for (const auto& [id, flow] : flows_) ids.push_back(id);
+  for (const netstack::FlowId id : ids) close_flow(id, true);
+  node_.log_out(now);
+  settle(now);
+}
+
+void Tunnel::settle(Instant now) {
+  if (now >= deadline_) begin_closing(EndReason::deadline, now);
+  deliver(now);
+  for (bool any = true; any;) {
+    any = false;
+    while (const auto event = node_.poll_event()) {
+      handle(*event, now);
+      any = true;
+    }
+    while (const auto event = stack_.poll_event()) {
+      handle(*event, now);
+      any = true;
+    }
+  }
+}
+
+std::optional<Effect> Tunnel::poll_effect() {
+  if (effects_.empty()) return std::nullopt;
+  Effect effect = std::move(effects_.front());
+  effects_.pop_front();
+  return effect;
+}
+
+void Tunnel::handle_timeout(Instant now) {
+  if (now >= deadline_) begin_closing(EndReason::deadline, now);
+  if (closing_ && now >= closing_->until) end(false);
+  node_.handle_timeout(now);
+  stack_.handle_timeout(now);
+  settle(now);
+}
+
+std::optional<Instant> Tunnel::poll_timeout() const {
+  if (ended_) return std::nullopt;
+  Instant next = closing_ ? closing_->until : deadline_;
+  for (const auto& at : {node_.poll_timeout(), stack_.poll_timeout()}) {
+    if (at) next = std::min(next, *at);
+  }
+  return next;
+}
+
+}  // namespace quoin::tunnel

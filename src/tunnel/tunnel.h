@@ -1,0 +1,147 @@
+// One open device as a core: the node, its user-space stack, and the bridge from the engineers' flows to the device's
+// sockets.
+//
+// It holds the session's keys and nothing else of value. It cannot reach anything by itself: whatever it wants
+// connected it asks of the gate by meaning, and the owner (the tunnel's main program) works on the sockets that come
+// back. It ends at its own copy of the deadline, checked at each burst too, whatever the gate does.
+//
+// Drive: after any call that is not const, drain poll_udp, then poll_effect, write the streams that have output, and
+// sleep until poll_timeout. What poll_udp shows is valid until it is called again.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <variant>
+#include <vector>
+
+#include "base/packet_batch.h"
+#include "base/random.h"
+#include "base/time.h"
+#include "netstack/stack.h"
+#include "node/node.h"
+#include "pair/messages.h"
+#include "tunnel/flows.h"
+
+namespace quoin::tunnel {
+
+struct SendToGate {
+  pair::FromTunnel message;
+};
+struct CloseStream {  // of control or a relay
+  node::StreamId stream;
+};
+struct FlowWork {  // there may be something to write to the device, or room again for what it sends
+  netstack::FlowId flow;
+};
+struct FinishDevice {  // the engineer sends no more and everything was written: half-close towards the device
+  netstack::FlowId flow;
+};
+struct SendDatagram {  // to the device
+  netstack::FlowId flow;
+  Buffer datagram;
+};
+struct CloseFlow {  // close the device's socket; reset: so that the device sees a reset
+  netstack::FlowId flow;
+  bool reset;
+};
+enum class EndReason : std::uint8_t { logged_out, deadline, addresses_changed };
+struct End {  // erase and go
+  EndReason why;
+};
+using Effect = std::variant<SendToGate, CloseStream, FlowWork, FinishDevice, SendDatagram, CloseFlow, End>;
+
+// What a socket is for that the gate has connected.
+struct ForStream {
+  node::StreamId stream;
+  std::variant<node::ControlStream, node::RelayStream> to;
+};
+struct ForFlow {
+  netstack::FlowId flow;
+  netstack::Transport transport;
+};
+using Purpose = std::variant<std::monostate, ForStream, ForFlow>;  // monostate: nobody wants it any more, close it
+
+class Tunnel {
+ public:
+  static constexpr std::size_t mtu = 1280;
+  static constexpr std::size_t effects_max = 65'536;  // for an owner that does not drain; then the session ends
+  static constexpr std::size_t echoes_max = 64;       // that the gate is pinging the device for
+
+  Tunnel(const pair::Begin& begin, Random& random, Instant now, WallTime wall);
+
+  // From the gate. Of Connected the owner asks take_purpose first and keeps the socket accordingly.
+  void handle(const pair::FromGate& message, Instant now);
+  Purpose take_purpose(pair::RequestId request, Instant now);
+  void set_sockets(path::UdpFamilies families, Instant now);
+  // The socket that should have come with a message did not arrive.
+  void descriptor_lost(pair::RequestId request, Instant now);
+
+  node::Node& node() { return node_; }  // its streams belong to the owner; call handled() after using them
+  void handled(Instant now);
+  void handle_datagrams(const Endpoint& from, MutableBytes datagrams, std::size_t segment_bytes, Instant now);
+  std::optional<node::UdpRun> poll_udp(Instant now);
+
+  // The device's sockets. TCP: read into device_space, write from device_pending.
+  std::array<MutableBytes, 2> device_space(netstack::FlowId flow);
+  void device_received(netstack::FlowId flow, std::size_t bytes, Instant now);
+  void device_finished(netstack::FlowId flow, Instant now);  // its end of stream
+  std::array<Bytes, 2> device_pending(netstack::FlowId flow) const;
+  void device_sent(netstack::FlowId flow, std::size_t bytes, Instant now);
+  void device_failed(netstack::FlowId flow, Instant now);  // its socket broke: the engineer gets a reset
+  // UDP.
+  void device_datagram(netstack::FlowId flow, Bytes datagram, Instant now);
+  void device_refused(netstack::FlowId flow, Instant now);  // ICMP port unreachable
+
+  std::optional<Effect> poll_effect();
+  void handle_timeout(Instant now);
+  std::optional<Instant> poll_timeout() const;
+  bool ended() const { return ended_; }
+
+ private:
+  // After the deadline nothing passes any more; the node still logs out, for at most this long.
+  static constexpr Duration logout_time_max = milliseconds(900);
+  struct Closing {
+    EndReason why;
+    Instant until;
+  };
+
+  void begin_closing(EndReason why, Instant now);
+  void send_to_gate(pair::FromTunnel message) { tell(SendToGate{std::move(message)}); }
+  void tell(Effect effect);
+  void end(bool control_was_told);
+  void unwanted(pair::RequestId request);
+  pair::RequestId next_request() { return ++last_request_; }
+
+  void settle(Instant now);
+  void deliver(Instant now);  // the node's opened packets go to the stack
+  void handle(const node::Event& event, Instant now);
+  void handle(const netstack::StackEvent& event, Instant now);
+  void handle_incoming(const netstack::Incoming& incoming);
+  void handle_echo(const netstack::EchoRequest& request);
+  void handle_failed(const pair::Failed& failed, Instant now);
+  void handle_resolved(const pair::Resolved& resolved, Instant now);
+  void pass_datagrams(Flow& flow, Instant now);
+  void engineer_finished_if_drained(Flow& flow);
+  void close_flow(netstack::FlowId id, bool reset);
+  void close_flows_of(const std::vector<IpAddress>& addresses, Instant now);
+
+  node::Node node_;
+  netstack::Stack stack_;
+  pair::Services services_;
+  Instant deadline_;
+  bool ended_ = false;
+  std::optional<Closing> closing_;
+
+  PacketBatch batch_{mtu};
+  Flows flows_;
+  std::map<pair::RequestId, ForStream> streams_;  // asked of the gate
+  std::map<pair::RequestId, path::RegionId> resolutions_;
+  std::map<pair::RequestId, std::uint64_t> echoes_;
+  std::deque<Effect> effects_;
+  pair::RequestId last_request_ = 0;
+};
+
+}  // namespace quoin::tunnel

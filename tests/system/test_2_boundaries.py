@@ -1,0 +1,235 @@
+"""What must not be reached, by whom, and that it ends."""
+import ctypes
+import ctypes.util
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+
+from site_lab import AGENT, TUNNEL, Agent, Failure, ipv4, until
+from world import expect, long_test, test
+
+
+def page(world, address, seconds=5):
+    return world.lab.run("support", "curl", "-sSk", "-m", str(seconds), f"https://{address}/")
+
+
+def reachable(world, entry):
+    return "LAB C4500" in page(world, ipv4(entry)).stdout
+
+
+def gone_from_headscale(world, entry):
+    return entry["node_key"] not in world.lab.nodes()
+
+
+@test("files and pc receive nothing while the printer is used")
+def bystanders(world):
+    lab = world.lab
+    world.agent.close()
+    # A probe that does arrive is seen by the same counter.
+    for host, port in (("files", 80), ("pc", 445)):
+        before = lab.touched(host)
+        lab.run("agent", "timeout", "2", "socat", "-u", "/dev/null", f"TCP:{lab.address(host)}:{port}")
+        expect(lab.touched(host) != before, f"the counter of {host} does not see a connection")
+    before = {host: lab.touched(host) for host in ("files", "pc")}
+    entry = world.opened()
+    expect(reachable(world, entry), "the printer's page does not come through")
+    world.lab.run("support", "snmpwalk", "-v2c", "-c", "public", ipv4(entry), "1.3.6.1.2.1.1")
+    # What an engineer may try: the LAN's addresses through the device node.
+    for target in ("192.168.77.50", "192.168.77.60", "192.168.77.10", "192.168.77.1"):
+        lab.run("support", "ip", "route", "replace", f"{target}/32", "dev", "ts0")
+        lab.run("support", "curl", "-sS", "-m", "2", f"http://{target}/")
+        lab.run("support", "ip", "route", "del", f"{target}/32", "dev", "ts0")
+    for host in before:
+        expect(lab.touched(host) == before[host], f"{host} received something: {before[host]} -> {lab.touched(host)}")
+
+
+@test("the printer cannot open a connection to the engineer")
+def nothing_inward(world):
+    entry = world.opened()
+    lab = world.lab
+    engineer = lab.ts("ip", "-4").strip()
+    listener = lab.start("support", "socat", "-u", "TCP-LISTEN:7777,fork,reuseaddr", "OPEN:/run/qtest/inward,creat,append")
+    try:
+        until("the listener is there", lambda: "7777" in lab.run("support", "ss", "-Hltn").stdout, 5)
+        # The probe arrives where a listener exists and a road leads.
+        lab.run("support", "socat", "-u", "-", f"TCP:{engineer}:7777,connect-timeout=2", input=b"probe")
+        until("the probe arrived", lambda: b"probe" in open("/run/qtest/inward", "rb").read(), 5)
+        expect(reachable(world, entry), "the session is not alive")
+        os.truncate("/run/qtest/inward", 0)
+        via_agent = lab.run("mfp", "ip", "route", "replace", "100.64.0.0/10", "via", lab.address("agent"))
+        expect(via_agent.returncode == 0, via_agent.stderr)
+        for target in (engineer, ipv4(entry)):
+            got = lab.run("mfp", "socat", "-u", "-", f"TCP:{target}:7777,connect-timeout=2", input=b"inward")
+            expect(got.returncode != 0, f"the printer connected to {target}")
+        expect(open("/run/qtest/inward", "rb").read() == b"", "bytes of the printer reached the engineer")
+        lab.run("mfp", "ip", "route", "del", "100.64.0.0/10")
+    finally:
+        listener.kill()
+
+
+@test("an engineer who is not named gets nothing, though the control server's policy lets him")
+def not_named(world):
+    lab = world.lab
+    entry = world.opened()
+    expect(reachable(world, entry), "alice is named and must get the page")
+    policy = os.path.join(lab.tailnet_state, "policy.json")
+    was = open(policy).read()
+    open(policy, "w").write(was.replace('"src": ["alice@"]', '"src": ["alice@", "bob@"]'))
+    headscale = int(open(os.path.join(lab.tailnet_state, "headscale.pid")).read())
+    os.kill(headscale, signal.SIGHUP)
+    folder = os.path.join(lab.tailnet_state, "bob")
+    os.makedirs(folder, exist_ok=True)
+    tailscale = os.environ["TAILSCALE"]
+    bob = lab.start("cloud", "env", f"SSL_CERT_FILE={lab.tailnet_state}/ca.pem", "TS_NO_LOGS_NO_SUPPORT=true", f"{tailscale}/tailscaled",
+                    "--tun=userspace-networking", "--socks5-server=127.0.0.1:1055", f"--statedir={folder}", f"--socket={folder}/s",
+                    "--port", "41642", stdout=open(f"{folder}/log", "wb"), stderr=subprocess.STDOUT)
+    try:
+        until("bob's tailscaled is there", lambda: os.path.exists(f"{folder}/s"), 10)
+        key = lab.tailnet("key", "bob").strip()
+        lab.run("cloud", f"{tailscale}/tailscale", f"--socket={folder}/s", "up", "--login-server", "https://203.0.113.10:8443", "--authkey", key,
+                "--hostname", "bob", "--accept-dns=false", check=True)
+        until("bob's client lists the device (the policy lets him)", lambda: ipv4(entry) in lab.run(
+            "cloud", f"{tailscale}/tailscale", f"--socket={folder}/s", "status").stdout, 10)
+        got = lab.run("cloud", "curl", "-sSk", "-m", "6", "--socks5", "127.0.0.1:1055", f"https://{ipv4(entry)}/")
+        expect(got.returncode != 0 and "LAB" not in got.stdout, f"bob got the page: {got.stdout[:200]}")
+        ping = lab.run("cloud", f"{tailscale}/tailscale", f"--socket={folder}/s", "ping", "--c", "1", "--timeout", "3s", ipv4(entry))
+        expect("pong" not in ping.stdout, f"bob's tailscale ping was answered: {ping.stdout}")
+        refused = [r for r in world.agent.audit() if "bob@example.com" in json.dumps(r)]
+        expect(refused, "the audit file does not say that bob was refused")
+        expect(reachable(world, entry), "alice lost the printer")
+    finally:
+        bob.kill()
+        open(policy, "w").write(was)
+        os.kill(headscale, signal.SIGHUP)
+
+
+@test("after close the device is unreachable within a second and the node gone from headscale within two")
+def close_ends_it(world):
+    entry = world.opened()
+    expect(reachable(world, entry), "not reachable before the close")
+    world.agent.close("mfp")
+    closed = time.monotonic()
+    got = page(world, ipv4(entry), 1)
+    expect(got.returncode != 0, "the page still comes")
+    until("the node is gone from headscale", lambda: gone_from_headscale(world, entry), max(0.1, closed + 2 - time.monotonic()))
+    expect(world.agent.children() == [], f"a child is left: {world.agent.children()}")
+
+
+@test("a warrant of five seconds ends by itself, for new and for running flows")
+def expiry_ends_it(world):
+    world.engineer()
+    entry = world.agent.open("mfp", "5s")
+    expect(reachable(world, entry), "not reachable before it ends")
+    running = world.lab.start("support", "socat", "-u", f"TCP:{ipv4(entry)}:22", "-", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    until("the warrant is over", lambda: world.agent.opened("mfp") is None, 7)
+    ended = time.monotonic()
+    got = page(world, ipv4(entry), 1)
+    expect(got.returncode != 0, "the page still comes")
+    until("the node is gone from headscale", lambda: gone_from_headscale(world, entry), max(0.1, ended + 2 - time.monotonic()))
+    expect(world.agent.children() == [], "a child is left")
+    running.kill()
+    closes = [r for r in world.agent.audit() if r["event"] == "closed"]
+    expect("expired" in json.dumps(closes[-1]), f"the audit file does not say why: {closes[-1]}")
+
+
+@test("a stopped child is killed at its deadline")
+def stopped_child(world):
+    world.engineer()
+    world.agent.open("mfp", "5s")
+    opened = time.monotonic()
+    child = world.agent.children()[0]
+    os.kill(child, signal.SIGSTOP)
+    until("the child is gone", lambda: not os.path.exists(f"/proc/{child}"), 5 + 1 + 1.5)
+    expect(time.monotonic() - opened > 3, "it was killed long before its deadline")
+    expect(world.agent.opened("mfp") is None, "status still has it")
+
+
+def private_keys_in(pid, public_keys):
+    """The 32-byte private keys in the memory of PID whose public key is one of PUBLIC_KEYS."""
+    sodium = ctypes.CDLL(ctypes.util.find_library("sodium") or "libsodium.so.23")
+    found = {}
+    out = ctypes.create_string_buffer(32)
+    with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
+        for line in maps:
+            area = re.match(r"([0-9a-f]+)-([0-9a-f]+) rw", line)
+            if not area:
+                continue
+            start, end = (int(text, 16) for text in area.groups())
+            try:
+                memory.seek(start)
+                data = memory.read(end - start)
+            except OSError:
+                continue
+            for at in range(0, len(data) - 31, 4):
+                # A clamped Curve25519 key, and not a run of small or repeated bytes.
+                if data[at] & 7 == 0 and data[at + 31] & 0xC0 == 0x40 and len(set(data[at:at + 32])) > 20:
+                    sodium.crypto_scalarmult_base(out, data[at:at + 32])
+                    if out.raw in public_keys:
+                        found[out.raw] = data[at:at + 32]
+    return found
+
+
+def files_with(needles, folders):
+    hits = []
+    for folder in folders:
+        for base, _, names in os.walk(folder):
+            for name in names:
+                path = os.path.join(base, name)
+                if not os.path.isfile(path) or os.path.islink(path):
+                    continue
+                try:
+                    data = open(path, "rb").read(64 << 20)
+                except OSError:
+                    continue
+                hits += [path for needle in needles if needle in data or needle.hex().encode() in data]
+    return hits
+
+
+@test("after kill -9 of the gate all ends at once, no private key is on disk, and a restart is off")
+def killed_gate(world):
+    entry = world.opened()
+    expect(reachable(world, entry), "not reachable before")
+    child = world.agent.children()[0]
+    keys = private_keys_in(child, {bytes.fromhex(entry["node_key"].removeprefix("nodekey:"))})
+    expect(keys, "the node's private key was not found in the child's memory: the search is blind")
+    expect(not private_keys_in(world.agent.process.pid, {bytes.fromhex(entry["node_key"].removeprefix("nodekey:"))}), "the gate has the private key")
+    world.agent.kill()
+    killed = time.monotonic()
+    until("the child has ended", lambda: not os.path.exists(f"/proc/{child}"), 1)
+    expect(page(world, ipv4(entry), 1).returncode != 0, "the page still comes")
+    expect(time.monotonic() - killed < 3, "this took too long to be a check of a second")
+    places = [world.agent.folder, "/tmp", "/var/tmp", "/var/lib", "/dev/shm"]
+    needle_place = os.path.join(world.agent.folder, "needle")
+    open(needle_place, "wb").write(next(iter(keys.values())))
+    expect(files_with(keys.values(), [world.agent.folder]) == [needle_place], "the search of the disk is blind")
+    os.unlink(needle_place)
+    expect(files_with(keys.values(), places) == [], f"a private key is on disk: {files_with(keys.values(), places)}")
+    world.agent.start()
+    expect(world.agent.status()["open"] == [], "something is open after a restart")
+    expect(world.agent.children() == [], "a child runs after a restart")
+    answer = world.agent.command("audit", "verify")
+    expect(answer.code == 0, f"audit verify after a kill: {answer}")
+
+
+@long_test("a flow lives over two minutes, through a rekey")
+def rekey(world):
+    entry = world.opened()
+    lab = world.lab
+    # A drip of a byte every half second through raw 9100, for 150 s; the printer gets each of them.
+    open(os.path.join(lab.state, "mfp", "raw.prn"), "wb").close()
+    drip = lab.start("support", "bash", "-c", f"for i in $(seq 300); do printf x; sleep 0.5; done | socat -u - TCP:{ipv4(entry)}:9100")
+    drip.wait(240)
+    expect(drip.returncode == 0, "the flow broke")
+    until("every byte arrived", lambda: os.path.getsize(os.path.join(lab.state, "mfp", "raw.prn")) == 300, 10)
+
+
+@test("a test-only twin of the tunnel is refused every system call it must not have")
+def sandbox(world):
+    twin = os.path.join(os.path.dirname(TUNNEL), "quoin-tunnel-twin")
+    out = subprocess.run([twin], capture_output=True, text=True, timeout=30)
+    expect(out.returncode == 0, f"{out.stdout}{out.stderr}")
+    for call in ("socket", "connect", "bind", "openat", "execve", "ptrace", "io_uring_setup"):
+        expect(re.search(rf"^refused {call}\b", out.stdout, re.M), f"{call}: {out.stdout}")
