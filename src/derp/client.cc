@@ -17,6 +17,10 @@ constexpr std::uint64_t packet_cost(std::size_t packet_bytes) {
 Client::Client(crypto::NodePrivateKey key, Random& random, Instant now)
     : key_(std::move(key)), random_(random), now_(now), deadline_(now + login_time_max) {}
 
+void Client::stream_opened(Instant now) {
+  if (state_ == State::awaits_server_key) deadline_ = now + login_time_max;
+}
+
 MutableBytes Client::receive_space() {
   return reader_.space();
 }

@@ -55,6 +55,10 @@ class Client {
  public:
   Client(crypto::NodePrivateKey key, Random& random, Instant now);
 
+  // The stream is there: the time for the login counts from now, not from birth. For an owner that makes the client
+  // first, so that packets can wait in it while the connection is made.
+  void stream_opened(Instant now);
+
   // Bytes in: read into receive_space(), then say how many; or have them copied.
   MutableBytes receive_space();
   void handle_received(std::size_t bytes, Instant now);

@@ -234,6 +234,15 @@ TEST(DerpClient, gives_up_a_relay_that_does_not_log_it_in_within_ten_seconds) {
   EXPECT_FALSE(pair.client.poll_timeout());
 }
 
+TEST(DerpClient, the_time_for_the_login_counts_from_the_opening_of_the_stream) {
+  Pair pair;
+  pair.client.stream_opened(pair.now + seconds(9));
+  EXPECT_EQ(pair.client.poll_timeout(), pair.now + seconds(19));
+  pair.run();
+  pair.client.stream_opened(pair.now + seconds(9));
+  EXPECT_EQ(pair.client.poll_timeout(), pair.now + seconds(120));
+}
+
 TEST(DerpClient, gives_up_a_relay_that_is_silent_for_two_minutes) {
   Pair pair;
   pair.run();

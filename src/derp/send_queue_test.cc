@@ -144,9 +144,13 @@ TEST(TokenBucket, loses_nothing_however_often_it_is_asked) {
 TEST(TokenBucket, survives_numbers_at_their_ends) {
   Instant now;
   TokenBucket bucket(~0ull, ~0ull, now);
-  EXPECT_TRUE(bucket.take(~0ull, now));
+  EXPECT_TRUE(bucket.take(TokenBucket::bytes_burst_max, now));
+  EXPECT_FALSE(bucket.take(~0ull, now));
+  now += nanoseconds(999'999'999);
+  EXPECT_TRUE(bucket.take(9'999'999'990, now));
+  EXPECT_FALSE(bucket.take(1, now));
   now += hours(24 * 365 * 100);
-  EXPECT_TRUE(bucket.take(~0ull, now));
+  EXPECT_TRUE(bucket.take(TokenBucket::bytes_burst_max, now));
 }
 
 }  // namespace

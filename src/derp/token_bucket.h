@@ -9,12 +9,18 @@ namespace quoin::derp {
 
 class TokenBucket {
  public:
-  // Full at the start. Neither value is zero.
+  // Beyond these a limit is none, and the arithmetic stays within 64 bits.
+  static constexpr std::uint64_t bytes_per_second_max = 10'000'000'000;
+  static constexpr std::uint64_t bytes_burst_max = 1'000'000'000'000'000;
+
+  // Full at the start. Neither value is zero; larger ones than the maxima count as these.
   TokenBucket(std::uint64_t bytes_per_second, std::uint64_t bytes_burst, Instant now);
 
   bool take(std::uint64_t bytes, Instant now);  // false, and nothing taken, if there are not so many
 
  private:
+  void earn(Instant now);
+
   std::uint64_t bytes_per_second_;
   std::uint64_t bytes_burst_;
   std::uint64_t bytes_;
