@@ -129,6 +129,7 @@ Result<bool, HttpError> HttpAnswer::Parser::complete() {
 
 Result<void, HttpError> HttpAnswer::end() {
   if (parser_->response->is_done()) return {};
+  if (!parser_->response->got_some()) return failure(HttpError::cut_short);
   boost::system::error_code error;
   parser_->response->put_eof(error);
   if (error || !parser_->response->is_done()) return failure(HttpError::cut_short);

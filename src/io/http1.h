@@ -37,10 +37,10 @@ struct HttpField {
 
 struct HttpRequest {
   std::string method = "GET";
-  std::string target;   // "/key?v=130"
-  std::string host;     // as the Host field has it, with the port if it is not the scheme's own
-  std::string upgrade;  // the protocol to change to; empty for an ordinary request
-  std::vector<HttpField> fields;
+  std::string target = "/";  // "/key?v=130"
+  std::string host = "";     // as the Host field has it, with the port if it is not the scheme's own
+  std::string upgrade = "";  // the protocol to change to; empty for an ordinary request
+  std::vector<HttpField> fields = {};
 };
 
 // The request's bytes, without a body.

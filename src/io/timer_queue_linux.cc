@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cassert>
+#include <vector>
 
 #include <sys/timerfd.h>
 #include <unistd.h>
@@ -59,15 +60,20 @@ void TimerQueue::wait() {
   });
 }
 
-// A timer that its own callback sets to the past waits for the next round, so that the loop gets to everything else.
+// Runs what is due now and nothing that is set meanwhile: a timer that its own callback sets to the past waits for the
+// next round, so that the loop gets to everything else.
 void TimerQueue::expire() {
   const Instant time = now();
-  const std::uint64_t later = next_;
-  while (!entries_.empty()) {
-    const auto first = entries_.begin();
-    if (first->first.first > time || first->first.second >= later) break;
-    const std::shared_ptr<Callback> expired = std::move(first->second);
-    entries_.erase(first);
+  std::vector<Key> due;
+  for (const auto& [key, expired] : entries_) {
+    if (key.first > time) break;
+    due.push_back(key);
+  }
+  for (const Key& key : due) {
+    const auto found = entries_.find(key);
+    if (found == entries_.end()) continue;  // an earlier one cleared it
+    const std::shared_ptr<Callback> expired = std::move(found->second);
+    entries_.erase(found);
     (*expired)();
   }
   arm();
