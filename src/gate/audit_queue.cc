@@ -1,12 +1,25 @@
 #include "gate/audit_queue.h"
 
 #include <algorithm>
+#include <set>
 
 namespace quoin::gate {
 namespace {
 
-bool is_grant(const AuditRecord& record) {
-  return std::holds_alternative<WarrantOpened>(record) || std::holds_alternative<EngineerAdmitted>(record);
+// What stays after an append that failed: everything but grants, which then did not come about, and the ends of such.
+template <class Queue>
+Queue without_grants(Queue&& queue) {
+  std::set<std::string> never_opened;
+  Queue kept;
+  for (auto& waiting : queue) {
+    const auto* opened = std::get_if<WarrantOpened>(&waiting.record);
+    const auto* closed = std::get_if<WarrantClosed>(&waiting.record);
+    if (opened != nullptr) never_opened.insert(opened->device);
+    const bool never = opened != nullptr || std::holds_alternative<EngineerAdmitted>(waiting.record) ||
+                       (closed != nullptr && never_opened.erase(closed->device) > 0);
+    if (!never) kept.push_back(std::move(waiting));
+  }
+  return kept;
 }
 
 }  // namespace
@@ -47,7 +60,7 @@ void AuditQueue::appended(bool done, WallTime wall, Instant now) {
     if (lost_ > 0) add(RecordsLost{std::exchange(lost_, 0)}, wall);
   } else {
     void_below_ = next_ticket_;
-    std::erase_if(queue_, [](const Waiting& waiting) { return is_grant(waiting.record); });
+    queue_ = without_grants(std::move(queue_));
     retry_at_ = now + retry_after;
   }
   works_ = done;

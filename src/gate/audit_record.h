@@ -18,11 +18,11 @@ struct AgentStopped {};
 // What starting found at the end of the file: records that the head had not reached, and a last line cut short by a
 // crash, which was taken off.
 struct FileRepaired {
-  std::uint64_t records_beyond_head;
-  std::uint64_t bytes_cut;
+  std::uint64_t records_beyond_head = 0;
+  std::uint64_t bytes_cut = 0;
 };
 struct RecordsLost {  // while the file could not be written
-  std::uint64_t count;
+  std::uint64_t count = 0;
 };
 
 struct WarrantOpened {  // synced before anything opens
@@ -46,15 +46,15 @@ struct CommandRefused {
   std::string device;
   std::string by;
   std::string why;
-  std::uint64_t suppressed;  // refusals before this one that were not written, because there were too many
+  std::uint64_t suppressed = 0;  // refusals before this one that were not written, because there were too many
 };
 struct WarrantClosed {
   std::string device;
   std::string why;
   std::string by;  // a person, where one closed it
-  std::uint64_t flows;
-  std::uint64_t flows_refused;
-  std::uint64_t admissions_refused_unwritten;
+  std::uint64_t flows = 0;
+  std::uint64_t flows_refused = 0;
+  std::uint64_t admissions_refused_unwritten = 0;
 };
 
 struct EngineerAdmitted {
@@ -72,17 +72,17 @@ struct FlowOpened {
   std::string device;
   std::string engineer;
   std::string service;
-  std::string transport;  // tcp, udp, icmp
-  std::uint16_t port;     // of the device; 0 for icmp
-  std::uint64_t flow;     // counts from 1 in each warrant
+  std::string transport;   // tcp, udp, icmp
+  std::uint16_t port = 0;  // of the device; 0 for icmp
+  std::uint64_t flow = 0;  // counts from 1 in each warrant
 };
 struct FlowEnded {
   std::string device;
   std::string engineer;
   std::string service;
   std::string transport;
-  std::uint16_t port;
-  std::uint64_t flow;
+  std::uint16_t port = 0;
+  std::uint64_t flow = 0;
   std::optional<std::uint64_t> bytes_to_device;  // absent when the tunnel ended without saying
   std::optional<std::uint64_t> bytes_to_engineer;
 };
@@ -90,7 +90,7 @@ struct FlowRefused {
   std::string device;
   std::string engineer;
   std::string transport;
-  std::uint16_t port;
+  std::uint16_t port = 0;
   std::string why;
 };
 struct FeatureIgnored {  // the control server asked for something outside the closed list

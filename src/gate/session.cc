@@ -122,7 +122,8 @@ void Session::leave(Ending&& ending, bool at_once, WallTime wall, Instant now) {
   }
   desk_.lock.close(device_.name);
   errands_.cancel_all();
-  if (grant_ && !desk_.audit.is_void(*grant_)) {
+  const bool granted = phase_ > Phase::recording || (grant_ && !desk_.audit.is_void(*grant_));
+  if (granted) {
     desk_.audit.add(WarrantClosed{.device = device_.name,
                                   .why = ending.why,
                                   .by = ending.by,

@@ -1,0 +1,304 @@
+// What a tunnel may have fetched for it while its device is open, and what is written down about it.
+#include <gtest/gtest.h>
+
+#include "gate/session.h"
+#include "gate/simulated_site.h"
+
+namespace quoin::gate {
+namespace {
+
+#define EXPECT_PROMISES_KEPT(site) EXPECT_EQ((site).broken, std::vector<std::string>())
+
+pair::DialService dial(pair::RequestId id, std::uint16_t port = 80, int engineer = 1) {
+  return {id, node_key(engineer), pair::Transport::tcp, port};
+}
+std::optional<pair::Unanswered> failure_of(const Site& site, SessionId session, pair::RequestId id) {
+  for (const auto& each : site.told<pair::Failed>(session)) {
+    if (each.request == id) return each.why;
+  }
+  return std::nullopt;
+}
+bool connected(const Site& site, SessionId session, pair::RequestId id) {
+  for (const auto& each : site.told<pair::Connected>(session)) {
+    if (each.request == id) return true;
+  }
+  return false;
+}
+
+TEST(GateFlows, a_flow_is_recorded_when_it_opens_and_with_its_bytes_when_it_ends) {
+  Site site;
+  const SessionId session = site.open_with_alice();
+  site.say(session, dial(9));
+  EXPECT_TRUE(connected(site, session, 9));
+  EXPECT_NE(site.last_record("flow_opened")
+                .find("\"flow\":1,\"engineer\":\"alice@example.com\",\"service\":\"web\","
+                      "\"transport\":\"tcp\",\"port\":80"),
+            std::string::npos)
+      << site.last_record("flow_opened");
+  site.say(session, pair::FlowClosed{9, 1000, 20'000'000});
+  EXPECT_NE(site.last_record("flow").find("\"bytes_to_device\":1000,\"bytes_to_engineer\":20000000"), std::string::npos)
+      << site.last_record("flow");
+  EXPECT_TRUE(site.audit_is_whole());
+  EXPECT_PROMISES_KEPT(site);
+}
+
+TEST(GateFlows, a_flow_that_a_killed_tunnel_never_reported_is_recorded_without_bytes) {
+  Site site;
+  const SessionId session = site.open_with_alice();
+  site.say(session, dial(9));
+  site.exit_child(session, "signal 9");
+  ASSERT_EQ(site.records("flow"), 1U);
+  EXPECT_EQ(site.last_record("flow").find("bytes"), std::string::npos);
+}
+
+TEST(GateFlows, only_admitted_engineers_and_opened_ports_are_dialled) {
+  Site site;
+  site.command(OpenRequest{"mfp", "30m", "web", {}, ""});
+  site.say(1, dial(2));
+  EXPECT_EQ(failure_of(site, 1, 2), pair::Unanswered::not_allowed);  // nobody is admitted yet
+  site.say(1, pair::Admit{node_key(1), "alice@example.com", false});
+  site.say(1, pair::Admit{node_key(2), "mallory@example.com", false});
+  pair::RequestId id = 10;
+  for (const std::uint16_t port : {0, 22, 9100, 65535}) site.say(1, dial(++id, port));
+  site.say(1, pair::DialService{++id, node_key(1), pair::Transport::udp, 80});
+  site.say(1, dial(++id, 80, 2));
+  site.say(1, dial(++id, 80, 3));
+  site.say(1, pair::PingDevice{++id, node_key(1), 56});  // ping is not opened either
+  for (pair::RequestId each = 11; each <= id; each++) {
+    EXPECT_EQ(failure_of(site, 1, each), pair::Unanswered::not_allowed) << each;
+  }
+  EXPECT_EQ(site.device_dials(), 0U);
+  EXPECT_TRUE(site.pings.empty());
+  EXPECT_EQ(site.records("flow_refused"), 9U);
+  site.say(1, dial(++id));
+  EXPECT_TRUE(connected(site, 1, id));
+  EXPECT_PROMISES_KEPT(site);
+}
+
+TEST(GateFlows, refused_flows_of_a_flood_are_counted_in_the_closing_record) {
+  Site site;
+  const SessionId session = site.open_with_alice();
+  for (pair::RequestId id = 100; id < 300; id++) site.say(session, dial(id, 4000));
+  EXPECT_EQ(site.records("flow_refused"), Flows::refusals_written_max);
+  site.command(CloseRequest{});
+  EXPECT_NE(site.last_record("closed").find("\"flows_refused\":200"), std::string::npos);
+}
+
+TEST(GateFlows, a_refused_connection_and_a_silent_device_are_told_apart) {
+  Site site;
+  const SessionId session = site.open_with_alice();
+  site.say(session, dial(2, 631));
+  EXPECT_EQ(failure_of(site, session, 2), pair::Unanswered::refused);
+  site.pass(seconds(10));
+  site.neighbours.clear();
+  site.say(session, dial(3));
+  EXPECT_EQ(failure_of(site, session, 3), pair::Unanswered::unreachable);
+  EXPECT_EQ(site.running(), 1U);  // it may only be asleep
+}
+
+TEST(GateFlows, the_neighbour_is_looked_up_before_each_dial_or_shortly_before) {
+  Site site;
+  const SessionId session = site.open_with_alice();
+  site.say(session, dial(2));
+  site.neighbours[at("192.168.77.21")] = {*MacAddress::parse("02:00:00:00:00:99")};
+  site.pass(Errands::neighbour_fresh - milliseconds(1));
+  site.say(session, dial(3));
+  EXPECT_TRUE(connected(site, session, 3));
+  site.pass(milliseconds(1));
+  site.say(session, dial(4));
+  EXPECT_EQ(failure_of(site, session, 4), pair::Unanswered::identity_changed);
+  EXPECT_EQ(site.running(), 0U);
+}
+
+TEST(GateFlows, concurrent_dials_have_a_limit_and_come_free_again) {
+  Site site;
+  const SessionId session = site.open_with_alice();
+  site.hold_dials = true;
+  for (pair::RequestId id = 100; id < 100 + Errands::device_dials_max + 5; id++) site.say(session, dial(id));
+  EXPECT_EQ(site.device_dials(), Errands::device_dials_max);
+  EXPECT_EQ(failure_of(site, session, 100 + Errands::device_dials_max), pair::Unanswered::too_many);
+  site.hold_dials = false;
+  site.release_dials();
+  site.say(session, dial(1000));
+  EXPECT_TRUE(connected(site, session, 1000));
+  EXPECT_PROMISES_KEPT(site);
+}
+
+TEST(GateFlows, open_flows_have_a_limit) {
+  Site site;
+  const SessionId session = site.open_with_alice();
+  for (pair::RequestId id = 1000; id < 1000 + Flows::open_max; id++) site.say(session, dial(id));
+  site.say(session, dial(9999));
+  EXPECT_EQ(failure_of(site, session, 9999), pair::Unanswered::too_many);
+  EXPECT_EQ(site.records("flow_opened"), Flows::open_max);
+  site.say(session, pair::FlowClosed{1000, 0, 0});
+  site.say(session, dial(10'000));
+  EXPECT_TRUE(connected(site, session, 10'000));
+}
+
+TEST(GateFlows, pings_reach_only_the_device_and_are_one_flow) {
+  Site site;
+  const SessionId session = site.open_with_alice();
+  for (pair::RequestId id = 5; id < 8; id++) site.say(session, pair::PingDevice{id, node_key(1), 56});
+  EXPECT_EQ(site.told<pair::Pinged>(session).size(), 3U);
+  site.answers_pings = false;
+  site.say(session, pair::PingDevice{8, node_key(1), 56});
+  EXPECT_EQ(failure_of(site, session, 8), pair::Unanswered::timed_out);
+  site.say(session, pair::PingDevice{9, node_key(1), 1473});
+  EXPECT_EQ(failure_of(site, session, 9), pair::Unanswered::not_allowed);
+  ASSERT_EQ(site.pings.size(), 4U);
+  for (const Ping& ping : site.pings) EXPECT_EQ(ping.address, at("192.168.77.21"));
+  EXPECT_EQ(site.records("flow_opened"), 1U);
+  site.command(CloseRequest{});
+  EXPECT_NE(site.last_record("flow").find("\"transport\":\"icmp\",\"bytes_to_device\":224,\"bytes_to_engineer\":168"),
+            std::string::npos)
+      << site.last_record("flow");
+}
+
+TEST(GateFlows, control_is_where_the_configuration_says_wherever_that_is) {
+  Config config = site_config();
+  config.control.host = "10.9.8.7";
+  Site site(config);
+  site.listening.insert({at("10.9.8.7"), 443});
+  site.open("mfp");
+  ASSERT_FALSE(site.dials.empty());
+  EXPECT_EQ(site.dials[0].candidates, (std::vector<Endpoint>{{at("10.9.8.7"), 443}}));
+  EXPECT_EQ(site.running(), 1U);
+}
+
+TEST(GateFlows, a_control_name_that_leads_to_no_single_host_or_to_a_device_is_not_dialled) {
+  for (const auto& addresses : {std::vector<IpAddress>{}, {at("0.0.0.0")}, {at("224.0.0.1")}, {at("192.168.77.22")}}) {
+    Site site;
+    site.names["control.example.com"] = addresses;
+    site.manner = SimulatedEdge::Manner::silent;
+    site.open("mfp");
+    site.say(1, pair::DialControl{1});
+    EXPECT_TRUE(site.dials.empty());
+    EXPECT_TRUE(failure_of(site, 1, 1));
+  }
+}
+
+TEST(GateFlows, relays_and_stun_servers_pass_the_endpoint_guard) {
+  struct Case {
+    std::string host;
+    std::optional<IpAddress> address;
+    std::optional<pair::Unanswered> failed;
+  };
+  const std::vector<Case> cases = {
+      {"relay.example.com", {}, {}},
+      {"", at("203.0.113.20"), {}},
+      {"203.0.113.20", {}, {}},
+      {"", at("10.1.2.3"), {}},  // vouched for
+      {"", at("10.1.2.4"), pair::Unanswered::not_allowed},
+      {"192.168.77.21", {}, pair::Unanswered::not_allowed},
+      {"", at("192.168.77.40"), pair::Unanswered::not_allowed},
+      {"", at("127.0.0.1"), pair::Unanswered::not_allowed},
+      {"localhost", {}, pair::Unanswered::not_allowed},
+      {"lan.example.com", {}, pair::Unanswered::not_allowed},
+      {"nowhere.example.com", {}, pair::Unanswered::not_resolved},
+      {"127.1", {}, pair::Unanswered::not_resolved},
+      {"not a name", {}, pair::Unanswered::not_resolved},
+  };
+  for (const Case& each : cases) {
+    Site site;
+    const SessionId session = site.open_with_alice();
+    site.names["localhost"] = {at("127.0.0.1"), at("::1")};
+    site.names["lan.example.com"] = {at("192.168.77.21"), at("fe80::1"), at("100.64.0.9")};
+    site.say(session, pair::DialRelay{50, 900, each.host, each.address, std::nullopt, 443});
+    site.say(session, pair::ResolveStun{51, each.host, each.address, std::nullopt, 3478});
+    EXPECT_EQ(failure_of(site, session, 50), each.failed) << each.host;
+    EXPECT_EQ(failure_of(site, session, 51), each.failed) << each.host;
+    EXPECT_EQ(connected(site, session, 50), !each.failed) << each.host;
+    EXPECT_EQ(site.told<pair::Resolved>(session).size(), each.failed ? 0U : 1U) << each.host;
+    EXPECT_PROMISES_KEPT(site);
+  }
+}
+
+TEST(GateFlows, a_mixed_name_keeps_only_its_public_addresses) {
+  Site site;
+  const SessionId session = site.open_with_alice();
+  site.names["relay.example.com"] = {at("192.168.77.21"), at("203.0.113.20"), at("127.0.0.1")};
+  site.say(session, pair::ResolveStun{51, "relay.example.com", {}, {}, 3478});
+  const auto resolved = site.told<pair::Resolved>(session);
+  ASSERT_EQ(resolved.size(), 1U);
+  EXPECT_EQ(resolved[0].endpoints, (std::vector<Endpoint>{{at("203.0.113.20"), 3478}}));
+}
+
+TEST(GateFlows, an_engineer_is_let_in_once_the_record_is_on_disk) {
+  Site site;
+  site.open("mfp");
+  site.hold_appends = true;
+  site.say(1, pair::Admit{node_key(1), "alice@example.com", false});
+  site.say(1, pair::Admit{node_key(1), "alice@example.com", false});
+  EXPECT_TRUE(site.told<pair::Admission>(1).empty());
+  site.say(1, dial(5));
+  EXPECT_EQ(failure_of(site, 1, 5), pair::Unanswered::not_allowed);
+  site.release_appends();
+  ASSERT_EQ(site.told<pair::Admission>(1).size(), 1U);
+  EXPECT_TRUE(site.told<pair::Admission>(1)[0].admitted);
+  EXPECT_EQ(site.records("engineer_admitted"), 1U);
+  site.say(1, dial(6));
+  EXPECT_TRUE(connected(site, 1, 6));
+}
+
+TEST(GateFlows, each_node_is_judged_and_recorded_once) {
+  Site site;
+  site.open("mfp");
+  for (int i = 0; i < 3; i++) {
+    site.say(1, pair::Admit{node_key(1), "alice@example.com", false});
+    site.say(1, pair::Admit{node_key(2), "mallory@example.com", false});
+    site.say(1, pair::Admit{node_key(3), "alice@example.com", true});
+  }
+  EXPECT_EQ(site.records("engineer_admitted"), 1U);
+  EXPECT_EQ(site.records("engineer_refused"), 2U);
+  // The same node under another name: whoever says so lies now or lied before.
+  site.say(1, pair::Admit{node_key(1), "bob@example.com", false});
+  EXPECT_FALSE(site.told<pair::Admission>(1).back().admitted);
+  site.say(1, pair::Admit{node_key(1), "alice@example.com", false});
+  EXPECT_FALSE(site.told<pair::Admission>(1).back().admitted);
+  site.say(1, dial(5));
+  EXPECT_EQ(failure_of(site, 1, 5), pair::Unanswered::not_allowed);
+  EXPECT_EQ(site.records("engineer_refused"), 3U);
+}
+
+TEST(GateFlows, neither_the_nodes_own_key_nor_no_key_is_an_engineer) {
+  Site site;
+  site.open("mfp");
+  site.say(1, pair::Admit{crypto::NodePublicKey(), "alice@example.com", false});
+  site.say(1, pair::Admit{node_key(0x41), "alice@example.com", false});
+  for (const auto& each : site.told<pair::Admission>(1)) EXPECT_FALSE(each.admitted);
+  EXPECT_EQ(site.told<pair::Admission>(1).size(), 2U);
+}
+
+TEST(GateFlows, what_control_asked_for_in_vain_is_recorded_once) {
+  Site site;
+  const SessionId session = site.open_with_alice();
+  for (int i = 0; i < 3; i++) site.say(session, pair::ControlIgnored{"DNSConfig"});
+  for (int i = 0; i < 100; i++) site.say(session, pair::ControlIgnored{"feature " + std::to_string(i)});
+  EXPECT_EQ(site.records("control_ignored"), Session::features_written_max);
+}
+
+TEST(GateFlows, problems_show_in_the_status_until_they_are_solved) {
+  Site site;
+  const SessionId session = site.open_with_alice();
+  site.say(session, pair::Problem{pair::ProblemKind::relay_unreachable, "timed out"});
+  EXPECT_EQ(site.reply(site.command(StatusRequest{}))->open->front().problem, "no relay can be reached (timed out)");
+  site.say(session, pair::Solved{pair::ProblemKind::relay_unreachable});
+  EXPECT_EQ(site.reply(site.command(StatusRequest{}))->open->front().problem, "");
+  EXPECT_EQ(site.running(), 1U);
+}
+
+TEST(GateFlows, udp_sockets_can_be_replaced_at_any_time) {
+  Site site;
+  const SessionId session = site.open_with_alice();
+  site.handles = {801};
+  site.give(UdpBound{session, 801, std::nullopt});
+  const auto told = site.told<pair::UdpSockets>(session);
+  ASSERT_EQ(told.size(), 2U);
+  EXPECT_TRUE(told[1].has_ipv4);
+  EXPECT_FALSE(told[1].has_ipv6);
+  EXPECT_TRUE(site.handles.empty());
+}
+
+}  // namespace
+}  // namespace quoin::gate
