@@ -143,8 +143,7 @@ Child::~Child() {
   if (gone_) return;
   kill();
   siginfo_t information{};
-  while (waitid(static_cast<idtype_t>(P_PIDFD), static_cast<id_t>(process_.number()), &information, WEXITED) != 0 &&
-         errno == EINTR) {
+  while (waitid(P_PID, static_cast<id_t>(pid_), &information, WEXITED) != 0 && errno == EINTR) {
   }
 }
 
@@ -154,8 +153,7 @@ void Child::kill() {
 
 void Child::reap() {
   siginfo_t information{};
-  const int waited =
-      waitid(static_cast<idtype_t>(P_PIDFD), static_cast<id_t>(process_.number()), &information, WEXITED | WNOHANG);
+  const int waited = waitid(P_PID, static_cast<id_t>(pid_), &information, WEXITED | WNOHANG);
   if (waited == 0 && information.si_pid == 0) return process_.wait_readable([this] { reap(); });
   gone_ = true;
   auto exited = std::move(exited_);

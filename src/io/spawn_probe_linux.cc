@@ -1,0 +1,77 @@
+// For tests: a program to start. It says over its pair what it finds itself with, then does as its argument says.
+#include <csignal>
+#include <cstdlib>
+#include <string>
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "io/loop.h"
+#include "io/sandbox.h"
+#include "io/spawn.h"
+
+extern char** environ;
+
+namespace quoin::io {
+namespace {
+
+std::string open_descriptor_numbers() {
+  std::string list;
+  DIR* folder = opendir("/proc/self/fd");
+  const int own = dirfd(folder);
+  for (int number = 0; number < 64; number++) {
+    if (number != own && fcntl(number, F_GETFD) >= 0) list += std::to_string(number) + " ";
+  }
+  closedir(folder);
+  return list;
+}
+
+std::string report() {
+  std::string text = "descriptors " + open_descriptor_numbers();
+  text += "environment";
+  for (char** one = environ; *one != nullptr; one++) text += " " + std::string(*one);
+  int death_signal = 0;
+  prctl(PR_GET_PDEATHSIG, &death_signal, 0, 0, 0);
+  text += " death " + std::to_string(death_signal == SIGKILL);
+  sigset_t blocked;
+  sigprocmask(SIG_SETMASK, nullptr, &blocked);
+  text += " blocked " + std::to_string(sigismember(&blocked, SIGTERM));
+  text += " pipe " + std::to_string(signal(SIGPIPE, SIG_DFL) == SIG_DFL);
+  text += " leader " + std::to_string(getsid(0) == getpid());
+  Descriptor pair(spawned_pair_number);
+  const auto parent_lives = die_with_parent(pair);
+  text += " parent " + std::to_string(parent_lives && *parent_lives);
+  pair.release();
+  return text;
+}
+
+void say(const std::string& text) {
+  if (send(spawned_pair_number, text.data(), text.size(), 0) < 0) std::abort();
+}
+
+int run(const std::string& task, const char* self) {
+  if (task == "report") say(report());
+  if (task == "stop") {
+    say("stopping");
+    raise(SIGSTOP);
+  }
+  if (task == "parent") {
+    Loop loop;
+    auto child = Child::start(loop, self, {"wait"}, {}, [](ExitStatus) {});
+    if (!child) return 1;
+    say(std::to_string((*child)->pid()));
+    pause();
+  }
+  if (task == "exit") return 7;
+  for (;;) pause();
+}
+
+}  // namespace
+}  // namespace quoin::io
+
+int main(int argc, char** argv) {
+  return quoin::io::run(argc > 1 ? argv[1] : "", argv[0]);
+}

@@ -1,0 +1,93 @@
+#include <csignal>
+#include <optional>
+#include <string>
+
+#include <gtest/gtest.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "io/limits.h"
+#include "io/run_until.h"
+#include "io/seqpacket.h"
+#include "io/spawn.h"
+
+namespace quoin::io {
+namespace {
+
+class SpawnTest : public testing::Test {
+ protected:
+  // Starts the probe and returns what it said first.
+  std::string start(const std::string& task, const std::vector<std::string>& environment = {}) {
+    auto started = Child::start(loop, QUOIN_SPAWN_PROBE, {task}, environment, [this](ExitStatus s) { status = s; });
+    EXPECT_TRUE(started) << (started ? "" : started.error().text());
+    if (!started) return {};
+    child = std::move(*started);
+    std::string said;
+    pair.emplace(loop, child->take_pair(), 0,
+                 Seqpacket::Handlers{.received = [&](Seqpacket::Received r) { said = text_of(r.bytes); },
+                                     .closed = [this] { closed = true; }});
+    EXPECT_TRUE(run_until(loop, [&] { return !said.empty() || closed; }));
+    return said;
+  }
+
+  Loop loop;
+  std::optional<ExitStatus> status;
+  bool closed = false;
+  std::unique_ptr<Child> child;
+  std::optional<Seqpacket> pair;
+};
+
+TEST_F(SpawnTest, the_child_has_its_pair_and_stderr_and_nothing_else) {
+  const Descriptor inheritable(dup(2));  // without close-on-exec
+  sigset_t some;
+  sigemptyset(&some);
+  sigaddset(&some, SIGTERM);
+  pthread_sigmask(SIG_BLOCK, &some, nullptr);
+  const std::string said = start("report", {"ONE=1"});
+  pthread_sigmask(SIG_UNBLOCK, &some, nullptr);
+  EXPECT_EQ(said, "descriptors 2 3 environment ONE=1 death 1 blocked 0 pipe 1 leader 1 parent 1");
+}
+
+TEST_F(SpawnTest, tells_the_exit_code) {
+  start("exit");
+  ASSERT_TRUE(run_until(loop, [&] { return status.has_value(); }));
+  EXPECT_FALSE(status->by_signal);
+  EXPECT_EQ(status->value, 7);
+}
+
+TEST_F(SpawnTest, kills_a_child_that_is_stopped) {
+  ASSERT_EQ(start("stop"), "stopping");
+  child->kill();
+  ASSERT_TRUE(run_until(loop, [&] { return status.has_value(); }));
+  EXPECT_TRUE(status->by_signal);
+  EXPECT_EQ(status->value, SIGKILL);
+  child->kill();  // nobody: the number may be somebody else's by now
+}
+
+TEST_F(SpawnTest, destroying_it_kills_and_reaps_the_child) {
+  start("report");
+  const pid_t pid = child->pid();
+  child.reset();
+  EXPECT_EQ(::kill(pid, 0), -1);
+  EXPECT_FALSE(status.has_value());
+}
+
+TEST_F(SpawnTest, the_child_dies_with_its_parent) {
+  const pid_t grandchild = std::stoi(start("parent"));
+  Readiness watched(loop, Descriptor(static_cast<int>(syscall(SYS_pidfd_open, grandchild, 0))));
+  bool ended = false;
+  watched.wait_readable([&] { ended = true; });
+  child->kill();
+  EXPECT_TRUE(run_until(loop, [&] { return ended; }));
+}
+
+TEST_F(SpawnTest, a_program_that_is_not_there_is_an_error_and_leaves_nothing_open) {
+  const std::size_t before = open_descriptors();
+  const auto started = Child::start(loop, "/nonexistent/program", {}, {}, [](ExitStatus) {});
+  ASSERT_FALSE(started);
+  EXPECT_EQ(started.error().text(), "start /nonexistent/program: No such file or directory");
+  EXPECT_EQ(open_descriptors(), before);
+}
+
+}  // namespace
+}  // namespace quoin::io
