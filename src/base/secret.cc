@@ -5,7 +5,7 @@
 namespace quoin {
 
 void wipe(MutableBytes bytes) {
-  explicit_bzero(bytes.data(), bytes.size());
+  if (!bytes.empty()) explicit_bzero(bytes.data(), bytes.size());
 }
 
 }  // namespace quoin
