@@ -275,6 +275,7 @@ bool Node::settle_wireguard(Instant now) {
         route.direct = *transmit->answer_to->udp();
     } else if (key) {
       paths_.note_sent(*key, now);
+      settle_paths(now);
       route = paths_.route(*key, now);
     }
     if (route.direct && small_.size() < small_datagrams_max) small_.push_back({*route.direct, to_buffer(datagram)});

@@ -95,6 +95,7 @@ void Node::seal_run(PacketBatch& batch, std::size_t first, std::size_t count, co
   }
   const crypto::NodePublicKey key = *peers_.key_of(*peer);
   paths_.note_sent(key, now);
+  settle_paths(now);  // the relay that this road needs is asked for before anything is queued for it
   if (wireguard_.seal(*peer, batch, first, count, now) != wireguard::Sealed::ready)
     return;  // they follow the handshake
   const path::Route route = paths_.route(key, now);

@@ -91,7 +91,9 @@ void Peers::refresh(Entry& entry, const crypto::NodePublicKey& key, const contro
     entry.addresses = std::move(addresses);
     hold(entry, key);
     wireguard_.set_allowed_ips(*entry.peer, as_prefixes(held_by(key, entry)));
-    std::erase_if(left, [&](const IpAddress& address) { return std::ranges::contains(entry.addresses, address); });
+    std::erase_if(left, [&](const IpAddress& address) {
+      return std::ranges::find(entry.addresses, address) != entry.addresses.end();
+    });
     if (!left.empty()) outbox_.tell(PeerRemoved{key, std::move(left)});
   }
   paths_.set_peer(key, entry.info, now);

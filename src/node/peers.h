@@ -2,8 +2,8 @@
 //
 // A peer of the map is asked about once, when its person is known (WantAdmission), and again if the person behind its
 // key changes. Until the answer is yes it exists neither in WireGuard nor in path selection. Its inner addresses are
-// its own single addresses: a route to whole networks behind a peer is never taken. An address is one admitted peer's at a
-// time, so that what comes from it is that person's; a second peer that the map gives it to does not have it.
+// its own single addresses: a route to whole networks behind a peer is never taken. An address is one admitted peer's
+// at a time, so that what comes from it is that person's; a second peer that the map gives it to does not have it.
 #pragma once
 
 #include <cstdint>

@@ -113,8 +113,11 @@ bool RelayLinks::owns(StreamId stream) const {
   return stream != 0 && std::ranges::any_of(links_, [&](const auto& entry) { return entry.second.stream == stream; });
 }
 
-void RelayLinks::opened(StreamId stream, Instant) {
-  if (auto* entry = find(stream)) entry->second.is_open = true;
+void RelayLinks::opened(StreamId stream, Instant now) {
+  if (auto* entry = find(stream)) {
+    entry->second.is_open = true;
+    entry->second.client->stream_opened(now);
+  }
 }
 
 void RelayLinks::failed(StreamId stream, const StreamFailure& failure, Instant now) {

@@ -115,7 +115,7 @@ class Lab:
 
     def derper_bytes(self):
         """Bytes that the relay has forwarded, by its own counter."""
-        page = self.run("cloud", "curl", "-sk", "https://127.0.0.1/debug/vars", check=True).stdout
+        page = self.run("cloud", "curl", "-sk", "--resolve", "derp.lab:443:127.0.0.1", "https://derp.lab/debug/vars", check=True).stdout
         return json.loads(page)["derp"]["bytes_sent"]
 
     def router_udp_bytes(self):

@@ -3,7 +3,7 @@ import concurrent.futures
 import os
 import re
 
-from site_lab import Failure, ipv4, ipv6, sha256, until
+from site_lab import ipv4, ipv6, sha256, until
 from world import expect, test
 
 MIB = "1.3.6.1"
@@ -15,7 +15,7 @@ def page(world, url, *more):
 
 def path_kind(world, device):
     entry = world.agent.opened(device)
-    return entry["paths"][0]["kind"] if entry and entry["paths"] else "none"
+    return entry["paths"][0]["path"] if entry and entry["paths"] else "none"
 
 
 @test("open prints the name and the addresses that the control server gave")

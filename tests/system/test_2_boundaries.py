@@ -8,12 +8,20 @@ import signal
 import subprocess
 import time
 
-from site_lab import AGENT, TUNNEL, Agent, Failure, ipv4, until
+from site_lab import ipv4, until
 from world import expect, long_test, test
 
 
 def page(world, address, seconds=5):
     return world.lab.run("support", "curl", "-sSk", "-m", str(seconds), f"https://{address}/")
+
+
+def runs(pid):
+    """A process that has ended but was not yet reaped by whoever inherited it does not run."""
+    try:
+        return open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 def reachable(world, entry):
@@ -132,7 +140,7 @@ def expiry_ends_it(world):
     expect(world.agent.children() == [], "a child is left")
     running.kill()
     closes = [r for r in world.agent.audit() if r["event"] == "closed"]
-    expect("expired" in json.dumps(closes[-1]), f"the audit file does not say why: {closes[-1]}")
+    expect(closes[-1]["why"] == "the time was up", f"the audit file does not say why: {closes[-1]}")
 
 
 @test("a stopped child is killed at its deadline")
@@ -142,7 +150,7 @@ def stopped_child(world):
     opened = time.monotonic()
     child = world.agent.children()[0]
     os.kill(child, signal.SIGSTOP)
-    until("the child is gone", lambda: not os.path.exists(f"/proc/{child}"), 5 + 1 + 1.5)
+    until("the child is gone", lambda: not runs(child), 5 + 1 + 1.5)
     expect(time.monotonic() - opened > 3, "it was killed long before its deadline")
     expect(world.agent.opened("mfp") is None, "status still has it")
 
@@ -198,7 +206,7 @@ def killed_gate(world):
     expect(not private_keys_in(world.agent.process.pid, {bytes.fromhex(entry["node_key"].removeprefix("nodekey:"))}), "the gate has the private key")
     world.agent.kill()
     killed = time.monotonic()
-    until("the child has ended", lambda: not os.path.exists(f"/proc/{child}"), 1)
+    until("the child has ended", lambda: not runs(child), 1)
     expect(page(world, ipv4(entry), 1).returncode != 0, "the page still comes")
     expect(time.monotonic() - killed < 3, "this took too long to be a check of a second")
     places = [world.agent.folder, "/tmp", "/var/tmp", "/var/lib", "/dev/shm"]
@@ -224,12 +232,3 @@ def rekey(world):
     drip.wait(240)
     expect(drip.returncode == 0, "the flow broke")
     until("every byte arrived", lambda: os.path.getsize(os.path.join(lab.state, "mfp", "raw.prn")) == 300, 10)
-
-
-@test("a test-only twin of the tunnel is refused every system call it must not have")
-def sandbox(world):
-    twin = os.path.join(os.path.dirname(TUNNEL), "quoin-tunnel-twin")
-    out = subprocess.run([twin], capture_output=True, text=True, timeout=30)
-    expect(out.returncode == 0, f"{out.stdout}{out.stderr}")
-    for call in ("socket", "connect", "bind", "openat", "execve", "ptrace", "io_uring_setup"):
-        expect(re.search(rf"^refused {call}\b", out.stdout, re.M), f"{call}: {out.stdout}")

@@ -1,0 +1,79 @@
+// A twin of quoin-tunnel for tests: gives up its rights exactly as quoin-tunnel does, but asks the kernel to refuse
+// instead of to kill, and then tries what a taken-over tunnel would try. Prints one line for each; exits with 1 if
+// anything was allowed.
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+
+#include <fcntl.h>
+#include <linux/io_uring.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <sys/mman.h>
+#include <sys/ptrace.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "io/loop.h"
+#include "io/sandbox.h"
+#include "io/tls.h"
+
+namespace {
+
+int allowed = 0;
+
+void expect_refused(const char* call, long result) {
+  const bool refused = result == -1 && errno == EPERM;
+  std::printf("%s %s%s%s\n", refused ? "refused" : "ALLOWED", call, refused ? "" : ": ",
+              refused ? "" : std::strerror(errno));
+  if (!refused) allowed++;
+}
+
+}  // namespace
+
+int main() {
+  using namespace quoin;
+  io::prepare_tls();
+  io::Loop loop;
+  // What a taken-over process may hold: a bound and a connected socket from its gate.
+  int pair[2];
+  if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair) != 0) return 2;
+  const int udp = socket(AF_INET, SOCK_DGRAM, 0);
+  const int tcp = socket(AF_INET, SOCK_STREAM, 0);
+  if (!io::enter_sandbox(io::SandboxViolation::refuse)) {
+    std::puts("the sandbox could not be entered");
+    return 2;
+  }
+  sockaddr_in there{};
+  there.sin_family = AF_INET;
+  there.sin_port = htons(9);
+  there.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  const auto* address = reinterpret_cast<const sockaddr*>(&there);
+  char* const nothing[] = {nullptr};
+  io_uring_params parameters{};
+
+  expect_refused("socket", syscall(SYS_socket, AF_INET, SOCK_STREAM, 0));
+  expect_refused("socket of netlink", syscall(SYS_socket, AF_NETLINK, SOCK_RAW, 0));
+  expect_refused("socket, raw", syscall(SYS_socket, AF_INET, SOCK_RAW, IPPROTO_ICMP));
+  expect_refused("connect", syscall(SYS_connect, tcp, address, sizeof there));
+  expect_refused("connect of udp", syscall(SYS_connect, udp, address, sizeof there));
+  expect_refused("bind", syscall(SYS_bind, udp, address, sizeof there));
+  expect_refused("listen", syscall(SYS_listen, tcp, 1));
+  expect_refused("accept4", syscall(SYS_accept4, tcp, nullptr, nullptr, 0));
+  expect_refused("openat", syscall(SYS_openat, AT_FDCWD, "/etc/passwd", O_RDONLY));
+  expect_refused("open", syscall(SYS_open, "/etc/passwd", O_RDONLY));
+  expect_refused("unlink", syscall(SYS_unlink, "/tmp/quoin-twin"));
+  expect_refused("execve", syscall(SYS_execve, "/bin/true", nothing, nothing));
+  expect_refused("fork", syscall(SYS_fork));
+  expect_refused("ptrace", syscall(SYS_ptrace, PTRACE_TRACEME, 0, 0, 0));
+  expect_refused("process_vm_readv", syscall(SYS_process_vm_readv, getppid(), nullptr, 0, nullptr, 0, 0));
+  expect_refused("kill", syscall(SYS_kill, getppid(), 0));
+  expect_refused("io_uring_setup", syscall(SYS_io_uring_setup, 1, &parameters));
+  expect_refused("mmap of executable memory", syscall(SYS_mmap, nullptr, 4096, PROT_READ | PROT_WRITE | PROT_EXEC,
+                                                      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+  expect_refused("unshare", syscall(SYS_unshare, CLONE_NEWUSER));
+  expect_refused("setuid", syscall(SYS_setuid, 0));
+  return allowed == 0 ? 0 : 1;
+}
