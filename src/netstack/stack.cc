@@ -60,7 +60,7 @@ std::array<Bytes, 2> Stack::readable(FlowId flow) const {
 
 void Stack::consume(FlowId flow, std::size_t bytes, Instant now) {
   TcpFlow* tcp = rooms_->find<TcpFlow>(flow);
-  if (tcp == nullptr) return;
+  if (tcp == nullptr || bytes == 0) return;
   tcp->connection.consume(bytes, now);
   rooms_->attend(flow, now);
 }
@@ -73,7 +73,7 @@ std::array<MutableBytes, 2> Stack::write_space(FlowId flow) {
 
 void Stack::commit(FlowId flow, std::size_t bytes, Instant now) {
   TcpFlow* tcp = rooms_->find<TcpFlow>(flow);
-  if (tcp == nullptr) return;
+  if (tcp == nullptr || bytes == 0) return;
   tcp->connection.commit(bytes, now);
   rooms_->attend(flow, now);
 }
