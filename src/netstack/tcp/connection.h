@@ -65,7 +65,7 @@ struct Config {
   std::size_t receive_limit = std::size_t{4} << 20;  // bytes a receive window may grow to (at most 16 MiB)
   std::size_t send_limit = std::size_t{4} << 20;     // bytes the send queue may grow to
   CongestionKind congestion = CongestionKind::cubic;
-  std::optional<Keepalive> keepalive;
+  std::optional<Keepalive> keepalive{};
   Duration handshake_timeout = seconds(30);
   bool timestamps = true;
   bool sack = true;
@@ -76,7 +76,7 @@ struct Config {
 struct Syn {
   std::uint32_t sequence = 0;
   std::uint16_t window = 0;
-  Options options;
+  Options options{};
 
   static std::optional<Syn> from(const Segment& segment);  // none if it is not the SYN of a new connection
 };

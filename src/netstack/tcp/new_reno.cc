@@ -5,17 +5,16 @@
 namespace quoin::netstack::tcp {
 
 void NewReno::on_ack(const AckSample& sample, Instant) {
+  if (sample.window_limited && cwnd_ < threshold_) {
+    cwnd_ = std::min(cwnd_ + sample.delivered, threshold_);
+  } else if (sample.window_limited) {
+    counted_ += sample.delivered;
+    if (counted_ >= cwnd_) {
+      counted_ -= cwnd_;
+      cwnd_ += mss_;
+    }
+  }
   rate_ = window_pacing_rate(cwnd_, cwnd_ < threshold_, sample.smoothed_rtt);
-  if (!sample.window_limited) return;
-  if (cwnd_ < threshold_) {
-    cwnd_ = std::min(cwnd_ + sample.delivered, std::max(threshold_, cwnd_));
-    return;
-  }
-  counted_ += sample.delivered;
-  if (counted_ >= cwnd_) {
-    counted_ -= cwnd_;
-    cwnd_ += mss_;
-  }
 }
 
 void NewReno::reduce(std::uint64_t outstanding) {

@@ -53,11 +53,11 @@ struct Options {
   static constexpr std::size_t bytes_max = 40;
   static constexpr std::uint8_t window_scale_max = 14;
 
-  std::optional<std::uint16_t> mss;
-  std::optional<std::uint8_t> window_scale;
+  std::optional<std::uint16_t> mss{};
+  std::optional<std::uint8_t> window_scale{};
   bool sack_permitted = false;
-  std::optional<Timestamps> timestamps;
-  SackBlocks sack;
+  std::optional<Timestamps> timestamps{};
+  SackBlocks sack{};
 
   static Options parse(Bytes options);
   std::size_t length() const;          // as written: padded to a multiple of 4, at most bytes_max

@@ -130,6 +130,8 @@ std::optional<Duration> Sender::sample_round_trip(const Acknowledgment& ack, boo
     sample = now - newest->sent_at;
   } else if (una_moved && !duplicate_reported) {
     sample = ack.timestamp_rtt;
+    // Without SACK nobody reports the duplicate below: an echo from before the last transmission is not believed.
+    if (!sack_ && sample && newest != nullptr && *sample > now - newest->sent_at + milliseconds(1)) sample.reset();
   }
   if (sample) {
     rtt_.sample(*sample, now);

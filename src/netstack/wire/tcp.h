@@ -37,9 +37,9 @@ struct Header {
   std::uint16_t destination_port = 0;
   std::uint32_t sequence = 0;
   std::uint32_t acknowledgment = 0;
-  Flags flags;
+  Flags flags{};
   std::uint16_t window = 0;
-  Options options;
+  Options options{};
 
   std::size_t length() const { return header_bytes_min + options.length(); }
 };
