@@ -1,0 +1,211 @@
+#include <optional>
+#include <string>
+
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "io/dial.h"
+#include "io/isolated_network.h"
+#include "io/resolver.h"
+#include "io/run_until.h"
+#include "io/socket_address.h"
+#include "io/tcp_stream.h"
+
+namespace quoin::io {
+namespace {
+
+// Listens on an address of loopback; accepts when asked to.
+class Listener {
+ public:
+  explicit Listener(const char* address) {
+    const SocketAddress wanted({*IpAddress::parse(address), 0});
+    socket_ =
+        Descriptor(socket(wanted.length == sizeof(sockaddr_in) ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    EXPECT_EQ(bind(socket_.number(), reinterpret_cast<const sockaddr*>(wanted.bytes.data()), wanted.length), 0);
+    EXPECT_EQ(listen(socket_.number(), 4), 0);
+    SocketAddress bound;
+    socklen_t length = SocketAddress::bytes_max;
+    EXPECT_EQ(getsockname(socket_.number(), reinterpret_cast<sockaddr*>(bound.bytes.data()), &length), 0);
+    bound.length = length;
+    endpoint = bound.endpoint();
+  }
+  Descriptor accept() { return Descriptor(accept4(socket_.number(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC)); }
+
+  Endpoint endpoint;
+
+ private:
+  Descriptor socket_;
+};
+
+Endpoint nobody() {
+  return Listener("127.0.0.1").endpoint;  // gone by the time it is used
+}
+
+class DialTest : public testing::Test {
+ protected:
+  Result<Dialled, DialError> dial(std::vector<Endpoint> endpoints, Duration each_within = seconds(10)) {
+    std::optional<Result<Dialled, DialError>> outcome;
+    Dial attempt(loop, std::move(endpoints), each_within,
+                 [&](Result<Dialled, DialError> result) { outcome = std::move(result); });
+    EXPECT_TRUE(run_until(loop, [&] { return outcome.has_value(); }));
+    return outcome ? std::move(*outcome) : failure(DialError::failed);
+  }
+  Loop loop;
+};
+
+TEST_F(DialTest, connects_over_both_versions) {
+  for (const char* address : {"127.0.0.1", "::1"}) {
+    Listener listener(address);
+    const auto dialled = dial({listener.endpoint});
+    ASSERT_TRUE(dialled);
+    EXPECT_EQ(dialled->to, listener.endpoint);
+    EXPECT_TRUE(listener.accept());
+  }
+}
+
+TEST_F(DialTest, tells_a_refusal) {
+  const auto dialled = dial({nobody()});
+  ASSERT_FALSE(dialled);
+  EXPECT_EQ(dialled.error(), DialError::refused);
+}
+
+TEST_F(DialTest, goes_on_to_the_next_endpoint) {
+  Listener listener("127.0.0.1");
+  const auto dialled = dial({nobody(), listener.endpoint});
+  ASSERT_TRUE(dialled);
+  EXPECT_EQ(dialled->to, listener.endpoint);
+}
+
+TEST_F(DialTest, tells_that_nobody_answers_there) {
+  if (!neighbour_is_there()) GTEST_SKIP() << "needs a network of its own (root)";
+  ASSERT_TRUE(command_here("ip neigh replace 192.0.2.77 lladdr 02:00:00:00:00:77 nud permanent dev near"));
+  const auto dialled = dial({{*IpAddress::parse("192.0.2.77"), 80}}, milliseconds(50));
+  ASSERT_FALSE(dialled);
+  EXPECT_EQ(dialled.error(), DialError::timed_out);
+}
+
+TEST_F(DialTest, tells_that_no_way_leads_there) {
+  if (!neighbour_is_there()) GTEST_SKIP() << "needs a network of its own (root)";
+  const auto dialled = dial({{*IpAddress::parse("2001:db8:2::1"), 80}});
+  ASSERT_FALSE(dialled);
+  EXPECT_EQ(dialled.error(), DialError::unreachable);
+}
+
+TEST_F(DialTest, given_up_stays_silent) {
+  Listener listener("127.0.0.1");
+  bool called = false;
+  {
+    Dial attempt(loop, {listener.endpoint}, seconds(10), [&](Result<Dialled, DialError>) { called = true; });
+  }
+  bool later = false;
+  loop.post([&] { later = true; });
+  ASSERT_TRUE(run_until(loop, [&] { return later; }));
+  EXPECT_FALSE(called);
+}
+
+TEST_F(DialTest, a_stream_carries_bytes_a_half_close_and_an_end) {
+  Listener listener("127.0.0.1");
+  auto dialled = dial({listener.endpoint});
+  ASSERT_TRUE(dialled);
+  TcpStream near(loop, std::move(dialled->socket));
+  TcpStream far(loop, listener.accept());
+  Buffer space(16);
+  EXPECT_EQ(far.read_some(space).error(), StreamStop::would_block);
+  EXPECT_EQ(near.write_some(bytes_of("hello")), 5U);
+  near.finish_writing();
+  std::string heard;
+  std::optional<StreamStop> stop;
+  while (!stop) {
+    bool ready = false;
+    far.wait_readable([&] { ready = true; });
+    ASSERT_TRUE(run_until(loop, [&] { return ready; }));
+    const auto got = far.read_some(space);
+    if (got) heard += text_of(Bytes(space).first(*got));
+    if (!got && got.error() != StreamStop::would_block) stop = got.error();
+  }
+  EXPECT_EQ(heard, "hello");
+  EXPECT_EQ(stop, StreamStop::finished);
+  EXPECT_EQ(far.write_some(bytes_of("back")), 4U);
+  bool ready = false;
+  near.wait_readable([&] { ready = true; });
+  ASSERT_TRUE(run_until(loop, [&] { return ready; }));
+  EXPECT_EQ(near.read_some(space), 4U);
+}
+
+TEST_F(DialTest, a_stream_that_is_reset_says_so_to_the_other_side) {
+  Listener listener("127.0.0.1");
+  auto dialled = dial({listener.endpoint});
+  ASSERT_TRUE(dialled);
+  TcpStream far(loop, listener.accept());
+  {
+    TcpStream near(loop, std::move(dialled->socket));
+    near.reset();
+  }
+  bool ready = false;
+  far.wait_readable([&] { ready = true; });
+  ASSERT_TRUE(run_until(loop, [&] { return ready; }));
+  Buffer space(16);
+  EXPECT_EQ(far.read_some(space).error(), StreamStop::reset);
+  EXPECT_EQ(far.failure(), "connection: Connection reset by peer");
+}
+
+class ResolverTest : public testing::Test {
+ protected:
+  Result<std::vector<IpAddress>, ResolveError> resolve(const std::string& host, Duration within = seconds(10)) {
+    std::optional<Result<std::vector<IpAddress>, ResolveError>> outcome;
+    resolver.resolve(host, within, [&](auto result) { outcome = std::move(result); });
+    EXPECT_TRUE(run_until(loop, [&] { return outcome.has_value(); }));
+    return outcome ? *outcome : failure(ResolveError::failed);
+  }
+  Loop loop;
+  Resolver resolver{loop};
+};
+
+TEST_F(ResolverTest, knows_localhost) {
+  const auto addresses = resolve("localhost");
+  ASSERT_TRUE(addresses);
+  for (const IpAddress& address : *addresses) EXPECT_TRUE(is_loopback(address)) << address.text();
+}
+
+TEST_F(ResolverTest, takes_an_address_as_it_stands) {
+  EXPECT_EQ(resolve("2001:db8::1"), std::vector{*IpAddress::parse("2001:db8::1")});
+}
+
+TEST_F(ResolverTest, does_not_ask_for_what_is_no_name) {
+  EXPECT_EQ(resolve("").error(), ResolveError::not_found);
+  EXPECT_EQ(resolve("a b").error(), ResolveError::not_found);
+  EXPECT_EQ(resolve(std::string(254, 'a')).error(), ResolveError::not_found);
+}
+
+TEST_F(ResolverTest, gives_up_in_time) {
+  EXPECT_EQ(resolve("no-such-host.example.com", Duration(0)).error(), ResolveError::timed_out);
+}
+
+TEST_F(ResolverTest, takes_no_more_than_its_limit) {
+  std::size_t too_many = 0, others = 0;
+  for (std::size_t i = 0; i < Resolver::waiting_max + 3; i++) {
+    resolver.resolve("localhost", seconds(10),
+                     [&](auto result) { (!result && result.error() == ResolveError::too_many ? too_many : others)++; });
+  }
+  ASSERT_TRUE(run_until(loop, [&] { return too_many + others == Resolver::waiting_max + 3; }));
+  EXPECT_EQ(too_many, 3U);
+}
+
+TEST(Resolver, destroyed_with_questions_open_calls_nobody) {
+  Loop loop;
+  bool called = false;
+  {
+    Resolver resolver(loop);
+    resolver.resolve("localhost", seconds(10), [&](auto) { called = true; });
+    resolver.resolve("192.0.2.1", seconds(10), [&](auto) { called = true; });
+  }
+  bool later = false;
+  loop.post([&] { later = true; });
+  ASSERT_TRUE(run_until(loop, [&] { return later; }));
+  EXPECT_FALSE(called);
+}
+
+}  // namespace
+}  // namespace quoin::io

@@ -1,0 +1,212 @@
+#include <cstdlib>
+#include <filesystem>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <fcntl.h>
+#include <grp.h>
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "io/accounts.h"
+#include "io/run_until.h"
+#include "io/unix_address.h"
+#include "io/unix_client.h"
+#include "io/unix_listener.h"
+
+namespace quoin::io {
+namespace {
+
+class UnixListenerTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    char made[] = "/tmp/quoin-socket-XXXXXX";
+    ASSERT_NE(mkdtemp(made), nullptr);
+    folder = made;
+    ASSERT_EQ(chmod(made, 0755), 0);
+    path = folder + "/agent.sock";
+  }
+  void TearDown() override {
+    listener.reset();
+    std::filesystem::remove_all(folder);
+  }
+  Result<void, FileFailure> listen(std::uint32_t mode = 0666) {
+    auto opened =
+        UnixListener::open(loop, {.path = path, .mode = mode, .group = std::nullopt}, [this](auto connection) {
+          LineConnection& added = *connections.emplace_back(std::move(connection));
+          added.start({.line =
+                           [this, &added](std::string_view line) {
+                             lines.emplace_back(line);
+                             if (line == "long") added.send_line(std::string(1'000'000, 'x'));
+                             added.send_line("you said: " + std::string(line));
+                             if (line == "bye") added.finish();
+                           },
+                       .closed = [this] { closed++; }});
+        });
+    if (!opened) return std::unexpected(opened.error());
+    listener = std::move(*opened);
+    return {};
+  }
+  // Runs a client on a thread of its own, because it blocks, until it is done.
+  void with_client(const std::function<void(UnixClient&)>& talk) {
+    bool done = false;
+    std::thread thread([&] {
+      auto client = UnixClient::connect(path);
+      EXPECT_TRUE(client);
+      if (client) talk(*client);
+      loop.post([&] { done = true; });
+    });
+    EXPECT_TRUE(run_until(loop, [&] { return done; }));
+    thread.join();
+  }
+
+  Loop loop;
+  std::string folder, path;
+  std::unique_ptr<UnixListener> listener;
+  std::vector<std::unique_ptr<LineConnection>> connections;
+  std::vector<std::string> lines;
+  int closed = 0;
+};
+
+TEST_F(UnixListenerTest, answers_line_by_line) {
+  ASSERT_TRUE(listen());
+  with_client([](UnixClient& client) {
+    ASSERT_TRUE(client.send_line("one\ntwo"));
+    EXPECT_EQ(client.receive_line(seconds(10)), "you said: one");
+    EXPECT_EQ(client.receive_line(seconds(10)), "you said: two");
+  });
+  ASSERT_TRUE(run_until(loop, [&] { return closed == 1; }));
+}
+
+TEST_F(UnixListenerTest, sends_all_before_it_finishes) {
+  ASSERT_TRUE(listen());
+  with_client([](UnixClient& client) {
+    ASSERT_TRUE(client.send_line("long"));
+    ASSERT_TRUE(client.send_line("bye"));
+    const auto long_line = client.receive_line(seconds(10));
+    ASSERT_TRUE(long_line);
+    EXPECT_EQ(long_line->size(), 1'000'000U);
+    EXPECT_EQ(client.receive_line(seconds(10)), "you said: long");
+    EXPECT_EQ(client.receive_line(seconds(10)), "you said: bye");
+    const auto end = client.receive_line(seconds(10));
+    ASSERT_FALSE(end);
+    EXPECT_EQ(end.error(), ClientError::closed);
+  });
+  EXPECT_TRUE(run_until(loop, [&] { return closed == 1; }));
+}
+
+TEST_F(UnixListenerTest, drops_whoever_sends_a_line_without_end) {
+  ASSERT_TRUE(listen());
+  with_client([](UnixClient& client) {
+    static_cast<void>(client.send_line(std::string(3 * LineConnection::line_bytes_max, 'x')));
+    EXPECT_FALSE(client.receive_line(seconds(10)));
+  });
+  EXPECT_TRUE(run_until(loop, [&] { return closed == 1; }));
+  EXPECT_TRUE(lines.empty());
+}
+
+TEST_F(UnixListenerTest, a_client_gives_up_in_time) {
+  ASSERT_TRUE(listen());
+  with_client(
+      [](UnixClient& client) { EXPECT_EQ(client.receive_line(milliseconds(1)).error(), ClientError::timed_out); });
+}
+
+TEST_F(UnixListenerTest, knows_who_connected) {
+  ASSERT_TRUE(listen());
+  with_client([](UnixClient& client) {
+    ASSERT_TRUE(client.send_line("who am I"));
+    EXPECT_TRUE(client.receive_line(seconds(10)));
+  });
+  ASSERT_EQ(connections.size(), 1U);
+  EXPECT_EQ(connections[0]->peer().user, geteuid());
+  EXPECT_EQ(connections[0]->peer().process, getpid());
+  EXPECT_TRUE(connections[0]->peer().in_group(getegid()));
+}
+
+TEST_F(UnixListenerTest, knows_the_supplementary_groups_of_who_connected) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs root";
+  ASSERT_TRUE(listen());
+  const pid_t child = fork();
+  if (child == 0) {
+    std::vector<gid_t> groups;
+    for (gid_t group = 5000; group < 5200; group++) groups.push_back(group);
+    if (setgroups(groups.size(), groups.data()) != 0 || setgid(4000) != 0 || setuid(3000) != 0) _exit(1);
+    auto client = UnixClient::connect(path);
+    _exit(client && client->send_line("hello") && client->receive_line(seconds(10)) ? 0 : 2);
+  }
+  ASSERT_TRUE(run_until(loop, [&] { return closed == 1; }));
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+  const PeerCredentials& peer = connections.at(0)->peer();
+  EXPECT_EQ(peer.user, 3000U);
+  EXPECT_EQ(peer.process, child);
+  EXPECT_TRUE(peer.in_group(4000));
+  EXPECT_TRUE(peer.in_group(5000));
+  EXPECT_TRUE(peer.in_group(5199));
+  EXPECT_FALSE(peer.in_group(5200));
+  EXPECT_FALSE(peer.in_group(0));
+}
+
+TEST_F(UnixListenerTest, lets_nobody_in_whom_its_mode_does_not) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs root";
+  ASSERT_TRUE(listen(0660));
+  const pid_t child = fork();
+  if (child == 0) {
+    if (setgroups(0, nullptr) != 0 || setgid(4000) != 0 || setuid(3000) != 0) _exit(1);
+    const auto client = UnixClient::connect(path);
+    _exit(!client && client.error() == ClientError::not_permitted ? 0 : 2);
+  }
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+}
+
+TEST_F(UnixListenerTest, replaces_the_socket_of_a_dead_daemon_and_removes_its_own) {
+  {
+    const auto address = UnixAddress::of(path);
+    ASSERT_TRUE(address);
+    const Descriptor dead(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    ASSERT_EQ(bind(dead.number(), reinterpret_cast<const sockaddr*>(address->bytes.data()), address->length), 0);
+  }
+  ASSERT_TRUE(std::filesystem::exists(path));
+  EXPECT_EQ(UnixClient::connect(path).error(), ClientError::not_running);
+  ASSERT_TRUE(listen());
+  EXPECT_TRUE(UnixClient::connect(path));
+  listener.reset();
+  EXPECT_FALSE(std::filesystem::exists(path));
+  EXPECT_EQ(UnixClient::connect(path).error(), ClientError::not_running);
+}
+
+TEST_F(UnixListenerTest, leaves_the_socket_of_a_live_daemon_alone) {
+  ASSERT_TRUE(listen());
+  const auto second = UnixListener::open(loop, {.path = path, .mode = 0660, .group = std::nullopt}, [](auto) {});
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().error, FileError::taken);
+  EXPECT_TRUE(UnixClient::connect(path));
+}
+
+TEST_F(UnixListenerTest, leaves_alone_what_is_not_a_socket) {
+  ASSERT_TRUE(replace_file(path, bytes_of("x")));
+  EXPECT_EQ(listen().error().error, FileError::wrong_kind);
+  EXPECT_TRUE(std::filesystem::exists(path));
+}
+
+TEST_F(UnixListenerTest, says_that_a_path_is_too_long) {
+  path = folder + "/" + std::string(120, 'a');
+  EXPECT_EQ(listen().error().text, path + " is too long for a socket (107 bytes)");
+}
+
+TEST(Accounts, are_found_by_name_and_number) {
+  EXPECT_EQ(user_name(0), "root");
+  EXPECT_EQ(group_number("root"), 0U);
+  EXPECT_EQ(group_number("no-such-group"), std::nullopt);
+  EXPECT_EQ(user_name(3'999'999'999U), std::nullopt);
+}
+
+}  // namespace
+}  // namespace quoin::io
