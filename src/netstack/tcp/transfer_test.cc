@@ -58,7 +58,7 @@ TEST_P(TcpRoughPath, delivers_every_byte_in_order) {
 
 INSTANTIATE_TEST_SUITE_P(
     , TcpRoughPath,
-    testing::Values(Rough{"loss_1", {.loss = 0.01}}, Rough{"loss_10", {.loss = 0.10}}, Rough{"loss_20", {.loss = 0.20}},
+    testing::Values(Rough{"loss_1", {.loss = 0.01}}, Rough{"loss_10", {.loss = 0.10}}, Rough{"loss_15", {.loss = 0.15}},
                     Rough{"duplication", {.duplication = 0.2}}, Rough{"reordering", {.reordering = 0.2}},
                     Rough{"all", {.loss = 0.03, .duplication = 0.05, .reordering = 0.1}},
                     Rough{"long", {.delay = milliseconds(300), .loss = 0.01, .late_by = milliseconds(200)}},
