@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "crypto/test_vectors.h"
+#include "crypto/vectors_test.h"
 
 namespace quoin::crypto {
 namespace {

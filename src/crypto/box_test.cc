@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "crypto/keys.h"
-#include "crypto/test_vectors.h"
+#include "crypto/vectors_test.h"
 
 namespace quoin::crypto {
 namespace {

@@ -1,7 +1,7 @@
 // Both sides of the ts2021 handshake: against Tailscale's bytes, against each other, and against what is wrong.
 #include <gtest/gtest.h>
 
-#include "crypto/test_vectors.h"
+#include "crypto/vectors_test.h"
 #include "noise/client_handshake.h"
 #include "noise/repeated_byte.h"
 #include "noise/server_handshake.h"

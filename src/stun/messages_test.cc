@@ -5,7 +5,7 @@
 
 #include <gtest/gtest.h>
 
-#include "crypto/test_vectors.h"
+#include "crypto/vectors_test.h"
 #include "stun/fingerprint.h"
 
 namespace quoin::stun {

@@ -7,7 +7,7 @@
 
 #include <gtest/gtest.h>
 
-#include "crypto/test_vectors.h"
+#include "crypto/vectors_test.h"
 #include "wireguard/two_nodes.h"
 
 namespace quoin::wireguard {
