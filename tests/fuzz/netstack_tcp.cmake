@@ -1,0 +1,2 @@
+quoin_fuzz(netstack_tcp_segment_fuzz LAYERS netstack_active netstack crypto base SOURCES netstack_tcp_segment_fuzz.cc)
+quoin_fuzz(netstack_tcp_link_fuzz LAYERS netstack_active netstack crypto base SOURCES netstack_tcp_link_fuzz.cc)
