@@ -34,7 +34,7 @@ class Seqpacket {
   };
   enum class SendError {
     full,    // queued_packets_max or queued_bytes_max
-    closed,  // the other side has gone
+    closed,  // the other side has gone, or the kernel takes no more from us (ETOOMANYREFS): nothing will get through
   };
 
   static Result<std::pair<Descriptor, Descriptor>, SystemError> make_pair();  // both close-on-exec and non-blocking

@@ -73,7 +73,7 @@ Seqpacket::Attempt Seqpacket::attempt(Bytes packet, const std::vector<Descriptor
   for (;;) {
     if (sendmsg(readiness_.number(), &message, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0) return Attempt::done;
     if (errno == EINTR) continue;
-    return errno == EAGAIN || errno == ENOBUFS ? Attempt::would_block : Attempt::failed;
+    return errno == EAGAIN ? Attempt::would_block : Attempt::failed;
   }
 }
 

@@ -47,7 +47,7 @@ std::string TcpStream::failure() const {
 }
 
 StreamStop TcpStream::stop(int code) {
-  if (code == EAGAIN || code == ENOBUFS || code == ENOMEM) return StreamStop::would_block;
+  if (code == EAGAIN) return StreamStop::would_block;
   failure_code_ = code;
   return code == ECONNRESET || code == EPIPE ? StreamStop::reset : StreamStop::failed;
 }

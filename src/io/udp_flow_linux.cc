@@ -11,8 +11,7 @@ namespace {
 // The error of an ICMP message that came for an earlier datagram is reported by whichever call is next.
 UdpFlowStop stop_of(int code) {
   switch (code) {
-    case EAGAIN:
-    case ENOBUFS: return UdpFlowStop::would_block;
+    case EAGAIN: return UdpFlowStop::would_block;
     case ECONNREFUSED: return UdpFlowStop::refused;
     case ENETUNREACH:
     case EHOSTUNREACH:
@@ -32,6 +31,7 @@ UdpFlow::UdpFlow(Loop& loop, Descriptor connected) : readiness_(loop, std::move(
 Result<void, UdpFlowStop> UdpFlow::send(Bytes datagram) {
   for (;;) {
     if (::send(readiness_.number(), datagram.data(), datagram.size(), MSG_DONTWAIT) >= 0) return {};
+    if (errno == ENOBUFS) return {};  // the interface's queue was full: lost, as any datagram may be
     if (errno != EINTR) return failure(stop_of(errno));
   }
 }

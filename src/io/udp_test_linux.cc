@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "io/dial.h"
+#include "io/isolated_network.h"
 #include "io/run_until.h"
 #include "io/udp_flow.h"
 #include "io/udp_open.h"
@@ -159,6 +160,26 @@ TEST_P(UdpTest, two_cannot_have_one_port_and_the_error_names_it) {
   const auto second = open_udp(a.local());
   ASSERT_FALSE(second);
   EXPECT_EQ(second.error().text(), "bind UDP " + a.local().text() + ": Address already in use");
+}
+
+TEST_P(UdpTest, sends_segments_larger_than_the_link_takes_one_by_one) {
+  if (!neighbour_is_there()) GTEST_SKIP() << "needs a network of its own (root)";
+  const bool v4 = IpAddress::parse(GetParam())->is_v4();
+  auto opened = open_udp(v4 ? IpVersion::v4 : IpVersion::v6);
+  ASSERT_TRUE(opened);
+  UdpSocket a(loop, std::move(*opened));
+  const bool before = a.sends_segments();
+  const Endpoint far{*IpAddress::parse(v4 ? far_address : far_address_v6), 9};
+  EXPECT_EQ(a.send_burst(far, Buffer(5 * 2000), 2000), 10'000U);  // the kernel refuses to cut into more than 1500
+  EXPECT_EQ(a.sends_segments(), before);
+}
+
+TEST_P(UdpTest, says_that_no_way_leads_there) {
+  if (!neighbour_is_there()) GTEST_SKIP() << "needs a network of its own (root)";
+  auto opened = open_udp(IpVersion::v6);
+  ASSERT_TRUE(opened);
+  UdpSocket a(loop, std::move(*opened));
+  EXPECT_EQ(a.send_burst({*IpAddress::parse("2001:db8:2::1"), 9}, Buffer(5000), 1000).error(), UdpStop::unreachable);
 }
 
 INSTANTIATE_TEST_SUITE_P(BothVersions, UdpTest, testing::Values("127.0.0.1", "::1"));
