@@ -31,7 +31,7 @@ constexpr std::uint16_t capability_version = 119;  // the latest whose every pro
 constexpr std::size_t map_message_bytes_max = 4 * 1024 * 1024;
 constexpr std::size_t request_bytes_max = 1024 * 1024;
 constexpr std::size_t register_response_bytes_max = 1024 * 1024;
-constexpr std::size_t map_values_max = 400'000;
+constexpr std::size_t map_values_max = 250'000;
 constexpr std::size_t small_message_values_max = 20'000;
 
 // ---- what a node says of itself ---------------------------------------------------------------------------------

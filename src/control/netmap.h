@@ -23,8 +23,8 @@
 
 namespace quoin::control {
 
-constexpr std::size_t peers_max = 8192;
-constexpr std::size_t users_max = 8192;
+constexpr std::size_t peers_max = 4096;
+constexpr std::size_t users_max = 4096;
 constexpr std::size_t regions_max = 256;
 constexpr std::size_t region_nodes_max = 16;
 constexpr std::size_t addresses_max = 8;      // of one node

@@ -2,6 +2,7 @@
 #include "json/codec.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include <boost/json/basic_parser_impl.hpp>
 #include <boost/json/monotonic_resource.hpp>
@@ -139,21 +140,28 @@ Result<Value, Error> parse(Bytes text, const Limits& limits) {
   return parser.handler().release();
 }
 
-bool fail(Error& error, ErrorKind kind) {
-  error.kind = kind;
-  error.path.clear();
+bool charge(Reading& reading, std::size_t count, std::size_t element_bytes) {
+  if (count > reading.decoded_bytes_left / element_bytes) return fail(reading, ErrorKind::too_many);
+  reading.decoded_bytes_left -= count * element_bytes;
+  return true;
+}
+
+bool fail(Reading& reading, ErrorKind kind) {
+  reading.error = {kind, {}};
   return false;
 }
 
-bool fail_inside(Error& error, std::string_view name) {
-  const bool joined = !error.path.empty() && error.path.front() != '[';
-  error.path.insert(0, std::string(name) + (joined ? "." : ""));
+bool fail_inside(Reading& reading, std::string_view name) {
+  std::string& path = reading.error.path;
+  const bool joined = !path.empty() && path.front() != '[';
+  path.insert(0, std::string(name) + (joined ? "." : ""));
   return false;
 }
 
-bool fail_inside(Error& error, std::size_t index) {
-  const bool joined = !error.path.empty() && error.path.front() != '[';
-  error.path.insert(0, "[" + std::to_string(index) + "]" + (joined ? "." : ""));
+bool fail_inside(Reading& reading, std::size_t index) {
+  std::string& path = reading.error.path;
+  const bool joined = !path.empty() && path.front() != '[';
+  path.insert(0, "[" + std::to_string(index) + "]" + (joined ? "." : ""));
   return false;
 }
 
@@ -185,49 +193,50 @@ void note_unknown(const Value& from, const std::vector<std::string_view>& known,
   }
 }
 
-bool take(const Value& from, bool& to, Error& error) {
-  if (!from.is_bool()) return fail(error, ErrorKind::wrong_type);
+bool take(const Value& from, bool& to, Reading& reading) {
+  if (!from.is_bool()) return fail(reading, ErrorKind::wrong_type);
   to = from.get_bool();
   return true;
 }
 
-bool take(const Value& from, double& to, Error& error) {
+bool take(const Value& from, double& to, Reading& reading) {
   if (from.is_double()) {
+    if (!std::isfinite(from.get_double())) return fail(reading, ErrorKind::out_of_range);  // 1e999 reads as infinity
     to = from.get_double();
   } else if (from.is_int64()) {
     to = static_cast<double>(from.get_int64());
   } else if (from.is_uint64()) {
     to = static_cast<double>(from.get_uint64());
   } else {
-    return fail(error, ErrorKind::wrong_type);
+    return fail(reading, ErrorKind::wrong_type);
   }
   return true;
 }
 
-bool take(const Value& from, std::string& to, Error& error) {
+bool take(const Value& from, std::string& to, Reading& reading) {
   const auto text = as_text(from);
-  if (!text) return fail(error, ErrorKind::wrong_type);
+  if (!text) return fail(reading, ErrorKind::wrong_type);
   to = *text;
   return true;
 }
 
 // Boost keeps integers up to 2^63-1 as int64 and beyond as uint64; what has a fraction or an exponent is a double, and
 // no integer.
-bool take_signed(const Value& from, std::int64_t& to, Error& error) {
-  if (from.is_uint64() || from.is_double()) return fail(error, ErrorKind::out_of_range);
-  if (!from.is_int64()) return fail(error, ErrorKind::wrong_type);
+bool take_signed(const Value& from, std::int64_t& to, Reading& reading) {
+  if (from.is_uint64() || from.is_double()) return fail(reading, ErrorKind::out_of_range);
+  if (!from.is_int64()) return fail(reading, ErrorKind::wrong_type);
   to = from.get_int64();
   return true;
 }
 
-bool take_unsigned(const Value& from, std::uint64_t& to, Error& error) {
+bool take_unsigned(const Value& from, std::uint64_t& to, Reading& reading) {
   if (from.is_uint64()) {
     to = from.get_uint64();
     return true;
   }
-  if (from.is_double()) return fail(error, ErrorKind::out_of_range);
-  if (!from.is_int64()) return fail(error, ErrorKind::wrong_type);
-  if (from.get_int64() < 0) return fail(error, ErrorKind::out_of_range);
+  if (from.is_double()) return fail(reading, ErrorKind::out_of_range);
+  if (!from.is_int64()) return fail(reading, ErrorKind::wrong_type);
+  if (from.get_int64() < 0) return fail(reading, ErrorKind::out_of_range);
   to = static_cast<std::uint64_t>(from.get_int64());
   return true;
 }

@@ -204,94 +204,102 @@ void append(std::string& out, const T& value) {
 }
 
 // ---- reading ----------------------------------------------------------------------------------------------------
-// Each function reads one value. On failure it says why in `error`, whose path grows from the inside out.
+// Each function reads one value. On failure it says why in `reading.error`, whose path grows from the inside out.
 
 using Value = boost::json::value;
 
-bool fail(Error& error, ErrorKind kind);
-bool fail_inside(Error& error, std::string_view name);  // puts a member's name before the path
-bool fail_inside(Error& error, std::size_t index);      // puts "[index]" before the path
+struct Reading {
+  std::size_t decoded_bytes_left;
+  Error error{};
+};
+// Takes the room of `count` elements from what is left of decoded_bytes_max.
+bool charge(Reading& reading, std::size_t count, std::size_t element_bytes);
+
+bool fail(Reading& reading, ErrorKind kind);
+bool fail_inside(Reading& reading, std::string_view name);  // puts a member's name before the path
+bool fail_inside(Reading& reading, std::size_t index);      // puts "[index]" before the path
 std::optional<std::string_view> as_text(const Value& from);
 const boost::json::array* as_array(const Value& from);
 const boost::json::object* as_object(const Value& from);
 const Value* find(const boost::json::object& from, std::string_view name);  // nothing if missing or null
 void note_unknown(const Value& from, const std::vector<std::string_view>& known, std::vector<std::string>& unknown);
 
-bool take(const Value& from, bool& to, Error& error);
-bool take(const Value& from, double& to, Error& error);
-bool take(const Value& from, std::string& to, Error& error);
-bool take_signed(const Value& from, std::int64_t& to, Error& error);
-bool take_unsigned(const Value& from, std::uint64_t& to, Error& error);
+bool take(const Value& from, bool& to, Reading& reading);
+bool take(const Value& from, double& to, Reading& reading);
+bool take(const Value& from, std::string& to, Reading& reading);
+bool take_signed(const Value& from, std::int64_t& to, Reading& reading);
+bool take_unsigned(const Value& from, std::uint64_t& to, Reading& reading);
 
 template <Integer T>
-bool take(const Value& from, T& to, Error& error) {
+bool take(const Value& from, T& to, Reading& reading) {
   using Wide = std::conditional_t<std::is_signed_v<T>, std::int64_t, std::uint64_t>;
   Wide wide = 0;
   if constexpr (std::is_signed_v<T>) {
-    if (!take_signed(from, wide, error)) return false;
+    if (!take_signed(from, wide, reading)) return false;
   } else {
-    if (!take_unsigned(from, wide, error)) return false;
+    if (!take_unsigned(from, wide, reading)) return false;
   }
-  if (!std::in_range<T>(wide)) return fail(error, ErrorKind::out_of_range);
+  if (!std::in_range<T>(wide)) return fail(reading, ErrorKind::out_of_range);
   to = static_cast<T>(wide);
   return true;
 }
 template <Textual T>
-bool take(const Value& from, T& to, Error& error) {
+bool take(const Value& from, T& to, Reading& reading) {
   const auto text = as_text(from);
-  if (!text) return fail(error, ErrorKind::wrong_type);
+  if (!text) return fail(reading, ErrorKind::wrong_type);
   auto parsed = T::parse(*text);
-  if (!parsed) return fail(error, ErrorKind::bad_text);
+  if (!parsed) return fail(reading, ErrorKind::bad_text);
   to = *std::move(parsed);
   return true;
 }
 template <Worded T>
-bool take(const Value& from, T& to, Error& error) {
+bool take(const Value& from, T& to, Reading& reading) {
   const auto text = as_text(from);
-  if (!text) return fail(error, ErrorKind::wrong_type);
+  if (!text) return fail(reading, ErrorKind::wrong_type);
   for (const auto& [each, word] : Words<T>::list) {
     if (*text == word) {
       to = each;
       return true;
     }
   }
-  return fail(error, ErrorKind::bad_text);
+  return fail(reading, ErrorKind::bad_text);
 }
 template <Shaped T>
-bool take(const Value& from, T& to, Error& error);
+bool take(const Value& from, T& to, Reading& reading);
 template <class T>
-bool take(const Value& from, std::optional<T>& to, Error& error);
+bool take(const Value& from, std::optional<T>& to, Reading& reading);
 template <class T>
-bool take(const Value& from, std::vector<T>& to, Error& error, Elements elements = Elements::strict);
+bool take(const Value& from, std::vector<T>& to, Reading& reading, Elements elements = Elements::strict);
 template <class T>
-bool take(const Value& from, std::optional<std::vector<T>>& to, Error& error, Elements elements);
+bool take(const Value& from, std::optional<std::vector<T>>& to, Reading& reading, Elements elements);
 template <class K, class V>
-bool take(const Value& from, std::map<K, V>& to, Error& error);
+bool take(const Value& from, std::map<K, V>& to, Reading& reading);
 
 template <class T>
-bool take(const Value& from, std::optional<T>& to, Error& error) {
+bool take(const Value& from, std::optional<T>& to, Reading& reading) {
   if (from.is_null()) {
     to.reset();
     return true;
   }
-  return take(from, to.emplace(), error);
+  return take(from, to.emplace(), reading);
 }
 template <class T>
-bool take(const Value& from, std::optional<std::vector<T>>& to, Error& error, Elements elements) {
-  return take(from, to.emplace(), error, elements);
+bool take(const Value& from, std::optional<std::vector<T>>& to, Reading& reading, Elements elements) {
+  return take(from, to.emplace(), reading, elements);
 }
 template <class T>
-bool take(const Value& from, std::vector<T>& to, Error& error, Elements elements) {
+bool take(const Value& from, std::vector<T>& to, Reading& reading, Elements elements) {
   const auto* array = as_array(from);
-  if (array == nullptr) return fail(error, ErrorKind::wrong_type);
+  if (array == nullptr) return fail(reading, ErrorKind::wrong_type);
+  if (!charge(reading, array->size(), sizeof(T))) return false;
   to.clear();
   to.reserve(array->size());
   for (std::size_t i = 0; i < array->size(); i++) {
     T element{};
     const Value& each = (*array)[i];
-    if (!each.is_null() && !take(each, element, error)) {  // null leaves a default element, as in Go
-      if (elements == Elements::strict) return fail_inside(error, i);
-      error = {};
+    if (!each.is_null() && !take(each, element, reading)) {  // null leaves a default element, as in Go
+      if (elements == Elements::strict) return fail_inside(reading, i);
+      reading.error = {};
       continue;
     }
     if (each.is_null() && elements == Elements::skipped) continue;
@@ -300,9 +308,11 @@ bool take(const Value& from, std::vector<T>& to, Error& error, Elements elements
   return true;
 }
 template <class K, class V>
-bool take(const Value& from, std::map<K, V>& to, Error& error) {
+bool take(const Value& from, std::map<K, V>& to, Reading& reading) {
   const auto* object = as_object(from);
-  if (object == nullptr) return fail(error, ErrorKind::wrong_type);
+  if (object == nullptr) return fail(reading, ErrorKind::wrong_type);
+  constexpr std::size_t map_node_bytes = 64;  // what a tree costs besides key and value
+  if (!charge(reading, object->size(), sizeof(K) + sizeof(V) + map_node_bytes)) return false;
   to.clear();
   std::size_t index = 0;
   for (const auto& each : *object) {
@@ -311,34 +321,34 @@ bool take(const Value& from, std::map<K, V>& to, Error& error) {
     if constexpr (Integer<K>) {
       const auto [end, bad] = std::from_chars(text.data(), text.data() + text.size(), key);
       if (text.empty() || bad != std::errc{} || end != text.data() + text.size()) {
-        fail(error, ErrorKind::bad_text);
-        return fail_inside(error, index);
+        fail(reading, ErrorKind::bad_text);
+        return fail_inside(reading, index);
       }
     } else {
       key = K(text);
     }
     V value{};
-    if (!each.value().is_null() && !take(each.value(), value, error)) return fail_inside(error, index);
+    if (!each.value().is_null() && !take(each.value(), value, reading)) return fail_inside(reading, index);
     to.insert_or_assign(std::move(key), std::move(value));
     index++;
   }
   return true;
 }
 template <Shaped T>
-bool take(const Value& from, T& to, Error& error) {
+bool take(const Value& from, T& to, Reading& reading) {
   const auto* object = as_object(from);
-  if (object == nullptr) return fail(error, ErrorKind::wrong_type);
+  if (object == nullptr) return fail(reading, ErrorKind::wrong_type);
   const auto each = [&](const auto& m) {
     const Value* field = find(*object, m.name);
     if (field == nullptr) return true;
     auto& target = to.*m.pointer;
     bool taken = false;
-    if constexpr (requires { take(*field, target, error, m.elements); }) {
-      taken = take(*field, target, error, m.elements);
+    if constexpr (requires { take(*field, target, reading, m.elements); }) {
+      taken = take(*field, target, reading, m.elements);
     } else {
-      taken = take(*field, target, error);
+      taken = take(*field, target, reading);
     }
-    return taken || fail_inside(error, m.name);
+    return taken || fail_inside(reading, m.name);
   };
   return std::apply([&](const auto&... members) { return (each(members) && ...); }, Shape<T>::members);
 }
@@ -362,8 +372,8 @@ Result<T, Error> read(Bytes text, const Limits& limits, std::vector<std::string>
   const auto value = details::parse(text, limits);
   if (!value) return std::unexpected(value.error());
   T out{};
-  Error error{};
-  if (!details::take(*value, out, error)) return std::unexpected(std::move(error));
+  details::Reading reading{.decoded_bytes_left = limits.decoded_bytes_max};
+  if (!details::take(*value, out, reading)) return std::unexpected(std::move(reading.error));
   if constexpr (Shaped<T>) {
     if (unknown != nullptr) {
       std::vector<std::string_view> known;

@@ -138,6 +138,12 @@ TEST(JsonReading, refuses_integers_that_are_not_or_do_not_fit) {
   EXPECT_EQ(refusal(R"({"Changes":{"1 ":true}})"), "unreadable text at Changes[0]");
 }
 
+TEST(JsonReading, refuses_numbers_beyond_a_double) {
+  EXPECT_EQ(refusal(R"({"Score":1e999})"), "number out of range at Score");
+  EXPECT_EQ(refusal(R"({"Score":-1.5e30060})"), "number out of range at Score");
+  EXPECT_EQ(read(R"({"Score":1e308})")->score, 1e308);
+}
+
 TEST(JsonReading, skips_unknown_members_and_keeps_defaults_for_missing_and_null_ones) {
   const auto record = read(R"({"Unknown":{"deep":[1,2,{"x":null}]},"ID":null,"Online":null,"Names":null,"Text":"t"})");
   ASSERT_TRUE(record.has_value());
@@ -186,6 +192,17 @@ TEST(JsonReading, holds_its_limits) {
   EXPECT_EQ(refusal(many + "\"\"]}"), "too many values");
   EXPECT_EQ(refusal(R"({"x":)" + std::string(8, '[') + std::string(8, ']') + "}"), "too deeply nested");
   EXPECT_EQ(refusal(R"({"x":)" + std::string(7, '[') + std::string(7, ']') + "}"), "read");
+}
+
+TEST(JsonReading, refuses_short_texts_that_would_make_large_structs) {
+  std::string many = "[{}";
+  for (int i = 1; i < 100; i++) many += ",{}";
+  many += "]";
+  json::Limits roomy = limits;
+  roomy.decoded_bytes_max = 100 * sizeof(Record);
+  EXPECT_TRUE(json::read<std::vector<Record>>(bytes_of(many), roomy).has_value());
+  roomy.decoded_bytes_max--;
+  EXPECT_EQ(json::read<std::vector<Record>>(bytes_of(many), roomy).error().kind, json::ErrorKind::too_many);
 }
 
 TEST(JsonReading, takes_the_last_of_duplicate_members) {

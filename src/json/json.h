@@ -18,16 +18,19 @@
 
 namespace quoin::json {
 
-// What the reader accepts at most. Memory used is bounded by about bytes_max + 48 bytes for each of values_max.
+// What the reader accepts at most. A list of empty objects is short as text and long as structs, so what the elements
+// of lists and maps take is bounded by itself. Memory while reading: about bytes_max + 48 * values_max +
+// decoded_bytes_max.
 struct Limits {
   std::size_t bytes_max;
-  std::size_t values_max;      // scalars, arrays and objects together
-  std::size_t depth_max = 32;  // of arrays and objects
+  std::size_t values_max;                            // scalars, arrays and objects together
+  std::size_t depth_max = 32;                        // of arrays and objects
+  std::size_t decoded_bytes_max = 16 * 1024 * 1024;  // of list and map elements, without their texts
 };
 
 enum class ErrorKind {
   too_long,      // more than bytes_max
-  too_many,      // more than values_max values
+  too_many,      // more than values_max values, or decoded_bytes_max of elements
   too_deep,      // more than depth_max levels
   malformed,     // not JSON, or not UTF-8
   wrong_type,    // say, a text where a number belongs

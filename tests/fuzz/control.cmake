@@ -1,0 +1,7 @@
+set(control_fuzz_layers control base json crypto noise)
+quoin_fuzz(control_map_frames_fuzz LAYERS ${control_fuzz_layers} SOURCES control_map_frames_fuzz.cc)
+quoin_fuzz(control_netmap_fuzz LAYERS ${control_fuzz_layers} SOURCES control_netmap_fuzz.cc)
+quoin_fuzz(control_register_response_fuzz LAYERS ${control_fuzz_layers} SOURCES control_register_response_fuzz.cc)
+quoin_fuzz(control_http2_client_fuzz LAYERS ${control_fuzz_layers} SOURCES control_http2_client_fuzz.cc)
+quoin_fuzz(control_client_fuzz LAYERS ${control_fuzz_layers} SOURCES control_client_fuzz.cc)
+target_link_libraries(control_client_fuzz PRIVATE quoin_control_in_a_box)
