@@ -75,7 +75,8 @@ class Watcher {
     const unsigned shift = speaker.scaled && !header.flags.syn ? *speaker.shift : 0;
     const tcp::Position near = speaker.edge.value_or(tcp::first_position(header.acknowledgment));
     const tcp::Position edge = tcp::unwrap(near, header.acknowledgment) + (std::uint64_t{header.window} << shift);
-    assert(!speaker.edge || edge + (std::uint64_t{1} << shift) > *speaker.edge);
+    const std::uint64_t unit = std::uint64_t{1} << (speaker.scaled ? *speaker.shift : 0);  // a SYN cannot say halves
+    assert(!speaker.edge || edge + unit > *speaker.edge);
     speaker.edge = std::max(speaker.edge.value_or(0), edge);
     if (listener.edge && !parsed->payload.empty()) {
       const tcp::Position end = tcp::unwrap(*listener.edge, header.sequence) + parsed->payload.size();
@@ -311,7 +312,7 @@ class Game {
 
   void hear(Side& side, const StackEvent& event) {
     if (const auto* incoming = std::get_if<Incoming>(&event)) {
-      assert(&side == &far_ && !side.talks.contains(incoming->flow));
+      assert(!side.talks.contains(incoming->flow));
       Talk& talk = side.talks[incoming->flow];
       talk.tcp = incoming->transport == Transport::tcp;
       talk.stream = 1;
