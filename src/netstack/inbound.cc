@@ -13,6 +13,17 @@ bool is_among(const std::vector<IpAddress>& addresses, const IpAddress& address)
   return std::ranges::find(addresses, address) != addresses.end();
 }
 
+// Neither unspecified nor loopback, multicast, broadcast or reserved. Asked of every packet, so by its bytes.
+bool may_be_a_host(const IpAddress& address) {
+  const Bytes bytes = address.bytes();
+  const auto first = std::to_integer<std::uint8_t>(bytes[0]);
+  if (address.is_v4()) return first != 0 && first != 127 && first < 224;
+  if (first == 0xff) return false;
+  // :: and ::1
+  const bool zeros = std::ranges::all_of(bytes.first(15), [](std::byte byte) { return byte == std::byte{0}; });
+  return !zeros || std::to_integer<std::uint8_t>(bytes[15]) > 1;
+}
+
 }  // namespace
 
 void Stack::Rooms::set_addresses(std::vector<IpAddress> now_ours) {
@@ -56,9 +67,7 @@ bool Stack::Rooms::is_for_us(const IpPacket& packet) {
     statistics.other_destination++;
     return false;
   }
-  const IpAddress& source = packet.source;
-  if (is_among(addresses, source) || is_unspecified(source) || is_loopback(source) || is_multicast(source) ||
-      is_limited_broadcast(source)) {
+  if (is_among(addresses, packet.source) || !may_be_a_host(packet.source)) {
     statistics.impossible_source++;
     return false;
   }

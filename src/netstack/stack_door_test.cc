@@ -64,8 +64,9 @@ TEST(StackDoor, drops_what_is_for_another_address) {
 
 TEST(StackDoor, drops_sources_that_nobody_can_have) {
   Bench bench;
-  const char* sources[] = {"100.64.0.1",        "0.0.0.0", "127.0.0.1", "224.0.0.1", "255.255.255.255",
-                           "fd7a:115c:a1e0::1", "::",      "::1",       "ff02::1"};
+  const char* sources[] = {"100.64.0.1", "0.0.0.0",   "0.1.2.3",   "127.0.0.1",       "127.255.0.9",
+                           "224.0.0.1",  "239.1.1.1", "240.0.0.1", "255.255.255.255", "fd7a:115c:a1e0::1",
+                           "::",         "::1",       "ff02::1"};
   for (const char* text : sources) {
     const IpAddress source = *IpAddress::parse(text);
     const IpAddress& address = source.is_v4() ? our_v4 : our_v6;

@@ -292,6 +292,26 @@ TEST(StackOpenMany, bounds_a_flood_of_syns) {
   EXPECT_FALSE(bench.stack.poll_timeout());
 }
 
+TEST(StackOpenMany, resets_what_it_accepts_without_memory_for_it) {
+  StackConfig config;
+  config.memory_bytes_max = 16 << 10;
+  Bench bench(config);
+  for (std::uint16_t port = 1; port <= 4; port++) bench.deliver(syn_packet({peer_v4, port}, {our_v4, 80}, port));
+  std::size_t accepted = 0, refused = 0;
+  for (const StackEvent& event : bench.events()) {
+    (bench.stack.accept(std::get<Incoming>(event).flow, bench.now) ? accepted : refused)++;
+  }
+  EXPECT_EQ(accepted, 2u);
+  EXPECT_EQ(refused, 2u);
+  EXPECT_LE(bench.stack.memory_bytes(), config.memory_bytes_max);
+  std::size_t resets = 0;
+  for (const Buffer& packet : bench.sent()) resets += read_tcp(packet)->header.flags.rst;
+  EXPECT_EQ(resets, 2u);
+  EXPECT_EQ(bench.stack.flows(), 2u);
+  bench.deliver(syn_packet({peer_v4, 9}, {our_v4, 80}, 9));
+  EXPECT_TRUE(bench.events().empty()) << "nor is it asked about more";
+}
+
 TEST(StackOpenMany, has_room_for_4096_flows_and_drops_the_next) {
   Bench bench;
   const auto open = [&](std::uint16_t port) {
