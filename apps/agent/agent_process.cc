@@ -5,6 +5,7 @@
 
 #include "base/secret.h"
 #include "gate/commands.h"
+#include "gate/join_key.h"
 #include "io/accounts.h"
 #include "io/clock.h"
 #include "io/log.h"
@@ -36,6 +37,36 @@ std::string trimmed(std::string_view text) {
   return std::string(text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1));
 }
 
+// The error is a sentence.
+Result<std::string, std::string> read_join_key(const std::string& path) {
+  auto content = io::read_file(path, join_key_bytes_max, io::FileTrust::secret);
+  if (!content) return failure("control.join_key_file: " + content.error().text);
+  std::string key = trimmed(text_of(*content));
+  wipe(*content);
+  if (gate::is_join_key(key)) return key;
+  wipe(std::as_writable_bytes(std::span(key)));
+  return failure("control.join_key_file: " + path +
+                 " does not hold a key; put the control server's key, and nothing else, into it");
+}
+
+// They may change while the agent runs; but who writes the configuration should hear at once that they are wrong.
+Result<void, std::string> look_at_named_files(const gate::Config& config) {
+  for (const auto& [key, path] :
+       {std::pair("control.ca_file: ", config.control.ca_file), std::pair("relay.ca_file: ", config.relay.ca_file)}) {
+    if (!path) continue;
+    if (const auto file = io::open_for_reading(*path); !file) return failure(key + file.error().text);
+  }
+  auto join_key = read_join_key(config.control.join_key_file);
+  if (!join_key) return failure(join_key.error());
+  wipe(std::as_writable_bytes(std::span(*join_key)));
+  return {};
+}
+
+StartFailure of_file(const io::FileFailure& file) {
+  const bool of_system = file.error == io::FileError::full || file.error == io::FileError::failed;
+  return {of_system ? gate::ExitCode::failed : gate::ExitCode::wrong_usage, file.text};
+}
+
 gate::HostView current_host_view() {
   const auto view = io::read_host_view();
   if (!view) io::log(io::LogLevel::error, "the host's addresses cannot be read: " + view.error().text());
@@ -57,19 +88,22 @@ Result<std::unique_ptr<AgentProcess>, StartFailure> AgentProcess::create(io::Loo
   const auto refuse = [](std::string sentence) {
     return failure(StartFailure{gate::ExitCode::wrong_usage, std::move(sentence)});
   };
+  if (const auto readable = look_at_named_files(config); !readable) return refuse(readable.error());
   if (const auto made = io::make_folder(config.state_dir, {.mode = 0700, .group = std::nullopt}); !made)
-    return refuse(made.error().text);
-  if (const auto made = io::make_folder(folder_of(config.socket), {.mode = 0750, .group = group}); !made)
-    return refuse(made.error().text);
+    return failure(of_file(made.error()));
+  // One that exists may be the system's own, such as /run: its mode is left alone, and the socket has its own.
+  if (const auto made = io::make_folder(folder_of(config.socket), {.mode = 0750, .group = group, .narrows = false});
+      !made)
+    return failure(of_file(made.error()));
   auto lock = io::LockFile::take(config.state_dir + "/lock");
   if (!lock && lock.error().error == io::FileError::taken) {
     return failure(StartFailure{gate::ExitCode::refused, "another quoin-agent already runs with the state folder " +
                                                              config.state_dir +
                                                              ": stop it, or give this one a state_dir of its own"});
   }
-  if (!lock) return refuse(lock.error().text);
+  if (!lock) return failure(of_file(lock.error()));
   auto audit = AuditFiles::open(config.state_dir);
-  if (!audit) return refuse(audit.error());
+  if (!audit) return failure(StartFailure{gate::ExitCode::failed, audit.error()});
   if (const auto tunnel = io::open_for_reading(tunnel_program); !tunnel) {
     return refuse("quoin-tunnel must stand beside quoin-agent: " + tunnel.error().text);
   }
@@ -232,7 +266,8 @@ void AgentProcess::perform(const gate::SendToChild& effect) {
     if (descriptor) descriptors.push_back(std::move(*descriptor));
   }
   if (!complete || !children_.send(effect.session, effect.message, std::move(descriptors))) {
-    handle(gate::ChildUnreachable{effect.session, "it cannot take a message, or what belongs to one could not be opened"});
+    handle(
+        gate::ChildUnreachable{effect.session, "it cannot take a message, or what belongs to one could not be opened"});
   }
 }
 
@@ -305,15 +340,9 @@ void AgentProcess::perform(const gate::LookupNeighbour& effect) {
 }
 
 void AgentProcess::perform(const gate::ReadJoinKey& effect) {
-  auto content = io::read_file(config_.control.join_key_file, join_key_bytes_max, io::FileTrust::secret);
-  gate::JoinKeyRead read{effect.task, std::nullopt};
-  if (content) {
-    read.key = trimmed(text_of(*content));
-    wipe(*content);
-  } else {
-    io::log(io::LogLevel::error, content.error().text);
-  }
-  handle(std::move(read));
+  auto key = read_join_key(config_.control.join_key_file);
+  if (!key) io::log(io::LogLevel::error, key.error());
+  handle(gate::JoinKeyRead{effect.task, key ? std::optional(std::move(*key)) : std::nullopt});
 }
 
 }  // namespace quoin::apps

@@ -4,6 +4,8 @@
 
 #include <CLI/CLI.hpp>
 
+#include "pair/text.h"
+
 namespace quoin::apps {
 
 Result<Command, UsageExit> parse_command_line(int argc, const char* const* argv) {
@@ -55,11 +57,12 @@ Result<Command, UsageExit> parse_command_line(int argc, const char* const* argv)
     app.parse(argc, argv);
     if (close_command->parsed() && close_device.empty() && !close_all) throw CLI::RequiredError("DEVICE or --all");
   } catch (const CLI::ParseError& error) {
-    std::ostringstream out;
-    std::ostringstream problem;
-    const int code = app.exit(error, out, problem);
-    return failure(UsageExit{code == 0 ? 0 : static_cast<int>(gate::ExitCode::wrong_usage),
-                             code == 0 ? out.str() : problem.str()});
+    std::ostringstream help;
+    std::ostringstream unused;
+    if (app.exit(error, help, unused) == 0) return failure(UsageExit{0, help.str()});
+    const std::string sentence = pair::printable(error.what(), 300);
+    return failure(UsageExit{static_cast<int>(gate::ExitCode::wrong_usage),
+                             "quoin-agent: " + sentence + "; see quoin-agent --help and quoin-agent COMMAND --help\n"});
   }
 
   if (run_command->parsed()) return run;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "audit_files.h"
+#include "io/files.h"
 #include "io/unix_client.h"
 
 namespace quoin::apps {
@@ -52,6 +53,11 @@ Result<gate::Reply, std::pair<gate::ExitCode, std::string>> ask(const std::strin
   return std::move(*reply);
 }
 
+bool is_missing(const std::string& path) {
+  const auto file = io::open_for_reading(path);
+  return !file && file.error().error == io::FileError::missing;
+}
+
 }  // namespace
 
 gate::ExitCode perform(const SocketCommand& command) {
@@ -77,6 +83,10 @@ gate::ExitCode perform(const AuditCommand& command) {
           gate::ExitCode::not_reachable,
           "no agent on " + command.socket + " to ask where its audit file is: name its folder with --state-dir");
     }
+  }
+  if (is_missing(file) && (command.action == AuditAction::show || is_missing(head))) {
+    return complain(gate::ExitCode::failed,
+                    "there is no audit file " + file + ": name the agent's state folder with --state-dir");
   }
   if (command.action == AuditAction::show) {
     const auto read = read_audit(file, [](Bytes piece) { std::fwrite(piece.data(), 1, piece.size(), stdout); });

@@ -6,11 +6,11 @@
 namespace quoin::gate {
 
 std::optional<Duration> parse_duration(std::string_view text) {
-  if (text.size() < 2 || text.size() > 9) return std::nullopt;
+  if (text.size() < 2) return std::nullopt;
   const std::string_view digits = text.substr(0, text.size() - 1);
   if (!std::ranges::all_of(digits, [](char c) { return c >= '0' && c <= '9'; })) return std::nullopt;
   std::int64_t count = 0;
-  std::from_chars(digits.data(), digits.data() + digits.size(), count);
+  const bool fits = std::from_chars(digits.data(), digits.data() + digits.size(), count).ec == std::errc{};
   seconds unit;
   switch (text.back()) {
     case 's': unit = seconds(1); break;
@@ -19,8 +19,7 @@ std::optional<Duration> parse_duration(std::string_view text) {
     default: return std::nullopt;
   }
   constexpr seconds longest = hours(24) * 366;
-  if (count > longest / unit) return std::nullopt;
-  return unit * count;
+  return !fits || count > longest / unit ? longest : unit * count;
 }
 
 std::string duration_text(Duration duration) {

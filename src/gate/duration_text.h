@@ -10,7 +10,8 @@
 
 namespace quoin::gate {
 
-// At most a year, so that no sum with a clock can overflow. Zero parses; whoever needs time refuses it.
+// What is longer than a year counts as a year, so that no sum with a clock can overflow and whoever has a limit can say
+// that it is over it. Zero parses; whoever needs time refuses it.
 std::optional<Duration> parse_duration(std::string_view text);
 std::string duration_text(Duration duration);  // in the largest of these units that is exact to the second
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "gate/control_url.h"
+#include "gate/join_key.h"
 
 namespace quoin::gate {
 namespace {
@@ -127,9 +128,7 @@ Errands::Trouble Errands::handle(const pair::WantJoinKey&) {
 
 Errands::Trouble Errands::handle(JoinKeyRead&& result) {
   if (!finish<Key>(result.task)) return Trouble::none;
-  const bool usable = result.key && !result.key->empty() && result.key->size() <= pair::text_bytes_max &&
-                      std::ranges::all_of(*result.key, [](char c) { return c > ' ' && c < 0x7f; });
-  if (!usable) return Trouble::join_key_gone;
+  if (!result.key || !is_join_key(*result.key)) return Trouble::join_key_gone;
   desk_.send(session_, pair::JoinKey{std::move(*result.key)});
   return Trouble::none;
 }

@@ -103,8 +103,9 @@ Result<Warrant, Gate::Core::Refused> Gate::Core::judge(const Caller& caller, con
   }
   const Duration longest = desk_.config.warrant.longest;
   if (*lasts > longest) {
-    return refused(ExitCode::refused, duration_text(*lasts) + " is longer than warrant.longest allows; ask for " +
-                                          duration_text(longest) + " at most.");
+    return refused(ExitCode::refused, pair::printable(request.lasts, 40) +
+                                          " is longer than warrant.longest allows; ask for " + duration_text(longest) +
+                                          " at most.");
   }
   auto services = request.services ? parse_services(*request.services) : named_services();
   if (!services) return refused(ExitCode::wrong_usage, std::move(services.error()));

@@ -32,10 +32,11 @@ struct FileFailure {
 struct FolderRule {
   std::uint32_t mode = 0700;
   std::optional<std::string> group;  // owns the folder; nothing is changed if there is no such group
+  bool narrows = true;               // a folder that exists and gives more than `mode` is narrowed to it
 };
 
 // Makes what is missing of the path (parents 0755), then checks that the folder is ours, no link, and writable by
-// nobody else. A folder that exists keeps its mode if it gives no more than the rule.
+// nobody else. A folder that exists keeps its mode if it gives no more than the rule, or if the rule does not narrow.
 Result<void, FileFailure> make_folder(const std::string& path, const FolderRule& rule);
 
 enum class FileTrust {

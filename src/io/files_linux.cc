@@ -39,9 +39,26 @@ FileError error_of(int code) {
   }
 }
 
+const char* advice(FileError error) {
+  switch (error) {
+    case FileError::missing: return "check the path";
+    case FileError::not_permitted: return "check who owns it and its folders, and their rights";
+    case FileError::is_link: return "name the file itself, not a link to it";
+    case FileError::full: return "make room on the disk";
+    case FileError::of_another:
+    case FileError::open_to_others:
+    case FileError::wrong_kind: return "move away what stands there";
+    case FileError::too_large:
+    case FileError::taken:
+    case FileError::failed: return "check the disk";
+  }
+  return "check the disk";
+}
+
 std::unexpected<FileFailure> file_failure(const std::string& doing, const std::string& path) {
   const int code = errno;
-  return file_failure(error_of(code), SystemError{doing + " " + path, code}.text());
+  const FileError error = error_of(code);
+  return file_failure(error, SystemError{"cannot " + doing + " " + path, code}.text() + "; " + advice(error));
 }
 
 std::string folder_of(const std::string& path) {
@@ -55,7 +72,7 @@ bool is_ours(const struct stat& found) {
 }
 
 // What make_folder promises, of a folder that exists.
-Result<void, FileFailure> check_folder(const std::string& path, mode_t mode) {
+Result<void, FileFailure> check_folder(const std::string& path, const FolderRule& rule) {
   struct stat found{};
   if (lstat(path.c_str(), &found) != 0) return file_failure("look at", path);
   if (S_ISLNK(found.st_mode))
@@ -68,9 +85,8 @@ Result<void, FileFailure> check_folder(const std::string& path, mode_t mode) {
     return file_failure(FileError::open_to_others,
                         path + " may be written by others; take that right away (chmod go-w)");
   }
-  if ((found.st_mode & permission_bits & ~mode) != 0 && chmod(path.c_str(), mode) != 0) {
-    return file_failure("set the mode of", path);
-  }
+  const bool gives_more = (found.st_mode & permission_bits & ~rule.mode) != 0;
+  if (rule.narrows && gives_more && chmod(path.c_str(), rule.mode) != 0) return file_failure("set the mode of", path);
   return {};
 }
 
@@ -127,7 +143,7 @@ Result<void, FileFailure> make_folder(const std::string& asked, const FolderRule
     }
     if (chmod(path.c_str(), rule.mode) != 0) return file_failure("set the mode of", path);
   }
-  return check_folder(path, rule.mode);
+  return check_folder(path, rule);
 }
 
 Result<Buffer, FileFailure> read_file(const std::string& path, std::size_t bytes_max, FileTrust trust) {
