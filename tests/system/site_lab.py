@@ -46,7 +46,7 @@ def until(what, condition, seconds, pause=0.05):
 class Lab:
     """The network with its printers, headscale, derper and, once asked for, an engineer."""
 
-    def __init__(self, prefix="qtest"):
+    def __init__(self, prefix=os.environ.get("QUOIN_TEST_PREFIX", "qtest")):
         self.prefix = prefix
         self.state = f"/run/{prefix}"
         self.tailnet_state = f"/run/{prefix}-tailnet"

@@ -59,20 +59,20 @@ def nothing_inward(world):
     entry = world.opened()
     lab = world.lab
     engineer = lab.ts("ip", "-4").strip()
-    listener = lab.start("support", "socat", "-u", "TCP-LISTEN:7777,fork,reuseaddr", "OPEN:/run/qtest/inward,creat,append")
+    listener = lab.start("support", "socat", "-u", "TCP-LISTEN:7777,fork,reuseaddr", f"OPEN:{lab.state}/inward,creat,append")
     try:
         until("the listener is there", lambda: "7777" in lab.run("support", "ss", "-Hltn").stdout, 5)
         # The probe arrives where a listener exists and a road leads.
         lab.run("support", "socat", "-u", "-", f"TCP:{engineer}:7777,connect-timeout=2", input=b"probe")
-        until("the probe arrived", lambda: b"probe" in open("/run/qtest/inward", "rb").read(), 5)
+        until("the probe arrived", lambda: b"probe" in open(os.path.join(lab.state, "inward"), "rb").read(), 5)
         expect(reachable(world, entry), "the session is not alive")
-        os.truncate("/run/qtest/inward", 0)
+        os.truncate(os.path.join(lab.state, "inward"), 0)
         via_agent = lab.run("mfp", "ip", "route", "replace", "100.64.0.0/10", "via", lab.address("agent"))
         expect(via_agent.returncode == 0, via_agent.stderr)
         for target in (engineer, ipv4(entry)):
             got = lab.run("mfp", "socat", "-u", "-", f"TCP:{target}:7777,connect-timeout=2", input=b"inward")
             expect(got.returncode != 0, f"the printer connected to {target}")
-        expect(open("/run/qtest/inward", "rb").read() == b"", "bytes of the printer reached the engineer")
+        expect(open(os.path.join(lab.state, "inward"), "rb").read() == b"", "bytes of the printer reached the engineer")
         lab.run("mfp", "ip", "route", "del", "100.64.0.0/10")
     finally:
         listener.kill()
