@@ -131,6 +131,24 @@ TEST(Config, refuses_what_is_missing_altogether) {
   EXPECT_EQ(said(std::string(config_bytes_max + 1, '#')), "agent.toml: The file is larger than 256 KiB.");
 }
 
+TEST(Config, other_scripts_stand_in_strings_and_comments_and_nowhere_else) {
+  std::string text(whole);
+  text.insert(0, "\xef\xbb\xbf# Büro, 複合機, ﷽ \" '\n");
+  text.replace(text.find("lab-ca.pem"), 10, "Schlüssel/複合機.pem");
+  const auto read = parse_config(text, "agent.toml");
+  ASSERT_TRUE(read) << read.error().text();
+  EXPECT_EQ(read->control.ca_file, "Schlüssel/複合機.pem");
+  for (const std::string_view foreign : {"ü", "\u0669", "\ufc5e", "\xff", "\u2003"}) {
+    for (const std::string_view before :
+         {"", "a", "a = ", "a = 1", "[", "a = ['x', ", "a = \"\"\"\nx\\\"\"\"\"\"\n", "b = '''\n'''''\n"}) {
+      text = std::string(before) + std::string(foreign) + "\n" + std::string(whole);
+      const auto refused = parse_config(text, "agent.toml");
+      ASSERT_FALSE(refused) << text;
+      EXPECT_TRUE(refused.error().sentence.starts_with("This is not TOML: ")) << text;
+    }
+  }
+}
+
 TEST(Config, bounds_how_many_devices_there_are) {
   std::string text(whole.substr(0, whole.find("[[device]]")));
   for (std::size_t i = 0; i <= devices_max; i++) {
