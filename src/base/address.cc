@@ -101,8 +101,16 @@ IpAddress masked(const IpAddress& address, int length) {
   return *IpAddress::from_bytes(Bytes(out).first(from.size()));
 }
 
-bool within(const IpAddress& address, std::string_view prefix) {
-  return Prefix::parse(prefix)->contains(address);
+// Whether any of these blocks has the address. They are parsed once, at the first call.
+template <std::size_t N>
+using Blocks = std::array<Prefix, N>;
+template <class... Text>
+Blocks<sizeof...(Text)> blocks(Text... texts) {
+  return {*Prefix::parse(texts)...};
+}
+template <std::size_t N>
+bool within(const IpAddress& address, const Blocks<N>& blocks) {
+  return std::ranges::any_of(blocks, [&](const Prefix& block) { return block.contains(address); });
 }
 
 }  // namespace
@@ -248,7 +256,12 @@ std::optional<Prefix> Prefix::parse(std::string_view text) {
 
 bool Prefix::contains(const IpAddress& address) const {
   if (address.version() != network_.version()) return false;
-  return masked(address, length_) == network_;
+  const Bytes a = address.bytes();
+  const Bytes b = network_.bytes();
+  const auto whole = static_cast<std::size_t>(length_ / 8);
+  if (!std::equal(a.begin(), a.begin() + static_cast<std::ptrdiff_t>(whole), b.begin())) return false;
+  const auto mask = static_cast<std::byte>(0xff00 >> (length_ % 8));
+  return length_ % 8 == 0 || (a[whole] & mask) == b[whole];
 }
 
 std::string Prefix::text() const {
@@ -262,36 +275,47 @@ bool contains(const std::vector<Prefix>& prefixes, const IpAddress& address) {
 bool is_unspecified(const IpAddress& address) {
   return std::ranges::all_of(address.bytes(), [](std::byte b) { return b == std::byte{0}; });
 }
+
 bool is_loopback(const IpAddress& address) {
-  return within(address, "127.0.0.0/8") || within(address, "::1/128");
+  static const auto loopback = blocks("127.0.0.0/8", "::1/128");
+  return within(address, loopback);
 }
+
 bool is_link_local(const IpAddress& address) {
-  return within(address, "169.254.0.0/16") || within(address, "fe80::/10");
+  static const auto link_local = blocks("169.254.0.0/16", "fe80::/10");
+  return within(address, link_local);
 }
+
 bool is_multicast(const IpAddress& address) {
-  return within(address, "224.0.0.0/4") || within(address, "ff00::/8");
+  static const auto multicast = blocks("224.0.0.0/4", "ff00::/8");
+  return within(address, multicast);
 }
+
 bool is_limited_broadcast(const IpAddress& address) {
-  return within(address, "255.255.255.255/32");
+  return address.is_v4() && address.v4_host_order() == 0xffffffff;
 }
+
 bool is_private(const IpAddress& address) {
-  return within(address, "10.0.0.0/8") || within(address, "172.16.0.0/12") || within(address, "192.168.0.0/16") ||
-         within(address, "fc00::/7");
+  static const auto private_use = blocks("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7");
+  return within(address, private_use);
 }
+
 bool is_shared_nat(const IpAddress& address) {
-  return within(address, "100.64.0.0/10");
+  static const auto shared = blocks("100.64.0.0/10");
+  return within(address, shared);
 }
+
 bool is_reserved(const IpAddress& address) {
-  return within(address, "0.0.0.0/8") || within(address, "240.0.0.0/4");
+  static const auto reserved = blocks("0.0.0.0/8", "240.0.0.0/4");
+  return within(address, reserved);
 }
 
 bool embeds_v4(const IpAddress& address) {
   if (!address.is_v6()) return false;
   // 6to4, Teredo, NAT64 (well-known and local-use), v4-compatible, v4-translated
-  for (const std::string_view prefix :
-       {"2002::/16", "2001::/32", "64:ff9b::/96", "64:ff9b:1::/48", "::/96", "::ffff:0:0:0/96"}) {
-    if (within(address, prefix)) return true;
-  }
+  static const auto embedding =
+      blocks("2002::/16", "2001::/32", "64:ff9b::/96", "64:ff9b:1::/48", "::/96", "::ffff:0:0:0/96");
+  if (within(address, embedding)) return true;
   // ISATAP (RFC 5214): interface identifier [02]00:5efe:a.b.c.d
   Reader reader(address.bytes().subspan(8));
   return (reader.u32() & 0xfdffffff) == 0x00005efe;
