@@ -167,10 +167,6 @@ std::optional<StreamId> Client::State::submit(Purpose purpose, std::string_view 
   return submitted;
 }
 
-bool Client::State::has(Purpose purpose) const {
-  return std::ranges::any_of(requests, [&](const auto& each) { return each.second.purpose == purpose; });
-}
-
 void Client::State::cancel(StreamId id) {
   if (channel) channel->http().cancel(id);
   requests.erase(id);

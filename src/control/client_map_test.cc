@@ -75,7 +75,7 @@ TEST_F(ControlMap, ignores_features_outside_its_list_and_tells_each_once) {
   Node& node = join();
   const std::string message =
       R"({"PingRequest":{"URL":"https://control.example/x","Types":"c2n"},"DNSConfig":{"Proxied":true},"SSHPolicy":{},)"
-      R"("Debug":{"Exit":1},"PopBrowserURL":"https://example.com","<made up>":1,"KeepAlive":false})";
+      R"("Debug":{"Exit":1},"PopBrowserURL":"https://example.com","Domain":"a","<made up>":1,"KeepAlive":false})";
   box.send_text(node.node_key, message);
   box.send_text(node.node_key, message);
   settle();

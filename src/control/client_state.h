@@ -106,7 +106,6 @@ struct Client::State {
   void response_data(StreamId stream, Request& request, Bytes bytes, Instant now);
   void request_ended(StreamId stream, Ending how, Instant now);
   void cancel(StreamId stream);
-  bool has(Purpose purpose) const;
   void expire_requests(Instant now);
   Instant retry_at(const Request& request, Backoff& backoff, Instant now);
 

@@ -6,8 +6,9 @@
 namespace quoin::control {
 
 std::optional<std::string_view> IgnoredFeatures::note(std::string_view member) {
-  // LastSeen is for display only; it is no feature that anybody would miss.
-  if (member == "PeerSeenChange") return std::nullopt;
+  // A name to show, a date to show, and bookkeeping: they ask for nothing.
+  constexpr std::array<std::string_view, 4> harmless{"Domain", "PeerSeenChange", "MapSessionHandle", "Seq"};
+  if (std::ranges::find(harmless, member) != harmless.end()) return std::nullopt;
   const auto found = std::ranges::find(names_, member);
   const std::size_t index =
       found == names_.end() ? names_.size() - 1 : static_cast<std::size_t>(found - names_.begin());

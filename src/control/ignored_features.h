@@ -16,7 +16,7 @@ class IgnoredFeatures {
   std::uint64_t total() const;
 
  private:
-  static constexpr std::array<std::string_view, 17> names_{"PingRequest",
+  static constexpr std::array<std::string_view, 14> names_{"PingRequest",
                                                            "DNSConfig",
                                                            "SSHPolicy",
                                                            "Debug",
@@ -29,9 +29,6 @@ class IgnoredFeatures {
                                                            "CollectServices",
                                                            "DefaultAutoUpdate",
                                                            "DomainDataPlaneAuditLogID",
-                                                           "Domain",
-                                                           "MapSessionHandle",
-                                                           "Seq",
                                                            "other"};
   std::array<std::uint64_t, names_.size()> counts_{};
 };

@@ -194,12 +194,10 @@ struct Shape<MapResponse> {
 namespace quoin::control {
 namespace {
 
-constexpr json::Limits small_limits{.bytes_max = request_bytes_max,
-                                    .values_max = small_message_values_max,
-                                    .decoded_bytes_max = 2 * 1024 * 1024};
-constexpr json::Limits map_limits{.bytes_max = map_message_bytes_max,
-                                  .values_max = map_values_max,
-                                  .decoded_bytes_max = 8 * 1024 * 1024};
+constexpr json::Limits small_limits{
+    .bytes_max = request_bytes_max, .values_max = small_message_values_max, .decoded_bytes_max = 2 * 1024 * 1024};
+constexpr json::Limits map_limits{
+    .bytes_max = map_message_bytes_max, .values_max = map_values_max, .decoded_bytes_max = 8 * 1024 * 1024};
 
 }  // namespace
 

@@ -132,9 +132,11 @@ void Netmap::apply_profiles(const MapResponse& message) {
   std::set<UserId> renamed;
   for (const UserProfile& profile : message.user_profiles) {
     if (logins_.size() >= users_max && !logins_.contains(profile.id)) continue;
+    // Who somebody is decides over admission: a name too long to be kept whole is no name.
+    const std::string& name = profile.login_name.size() <= name_bytes_max ? profile.login_name : std::string{};
     std::string& login = logins_[profile.id];
-    if (login == cut(profile.login_name)) continue;
-    login = cut(profile.login_name);
+    if (login == name) continue;
+    login = name;
     renamed.insert(profile.id);
   }
   if (renamed.empty()) return;

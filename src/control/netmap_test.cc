@@ -72,6 +72,14 @@ TEST_F(NetmapTest, changes_peers_whose_user_gets_a_name_later) {
   EXPECT_TRUE(apply(R"({"UserProfiles":[{"ID":5,"LoginName":"bob"}]})").empty());
 }
 
+TEST_F(NetmapTest, takes_a_login_too_long_to_keep_for_none) {
+  begin("{" + ourselves + R"(,"Peers":[)" + node(2, '2', R"("User":5)") + R"(],"UserProfiles":[{"ID":5,"LoginName":")" +
+        std::string(name_bytes_max, 'a') + R"("}]})");
+  EXPECT_EQ(map.peer(2)->login.size(), name_bytes_max);
+  apply(R"({"UserProfiles":[{"ID":5,"LoginName":")" + std::string(name_bytes_max + 1, 'a') + R"("}]})");
+  EXPECT_EQ(map.peer(2)->login, "");
+}
+
 TEST_F(NetmapTest, replaces_all_by_a_list_of_peers_and_ignores_the_rest_of_that_message) {
   begin();
   const auto change = apply(R"({"Peers":[)" + node(3, '3', R"("User":5,"Tags":["tag:x"])") + "," + node(4, '4') +

@@ -3,14 +3,15 @@
 // A layer that speaks JSON declares plain functions in its headers (`std::string encode(const Node&)`,
 // `Result<Node, json::Error> decode_node(Bytes)`) and defines them in one .cc file over json/codec.h, so that the
 // templates are compiled once. RFC 8259, with Go's habits (encoding/json), because the peers of this project are
-// written in Go:
+// written in Go.
 //
-//   writing  zero values are left out unless the member says otherwise; std::optional is left out when empty and
-//   written
-//            even if it holds a zero value; nested structs are always written; texts that are not UTF-8 get U+FFFD
-//            where they break the rules; characters that could act on a page or a terminal are escaped
-//   reading  unknown members are skipped; a missing or null member leaves the default; a wrong type is an error that
-//            names its place; integers are exact or refused; invalid UTF-8 is refused; names are matched exactly
+// Writing: zero values are left out unless the member says otherwise. std::optional is left out when empty, and written
+// even if it holds a zero value. Nested structs are always written. Texts that are not UTF-8 get U+FFFD where they
+// break the rules; characters that could act on a page or a terminal are escaped.
+//
+// Reading: unknown members are skipped; a missing or null member leaves the default; a wrong type is an error that
+// names its place. Names are matched exactly. Integers are exact or refused; other numbers may be off by their last
+// digits. Invalid UTF-8 is refused.
 #pragma once
 
 #include <cstddef>
