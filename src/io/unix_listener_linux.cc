@@ -46,7 +46,8 @@ Result<void, FileFailure> make_room(const std::string& path, const UnixAddress& 
   }
   if (!S_ISSOCK(found.st_mode))
     return refuse(FileError::wrong_kind, path + " exists and is not a socket; move it away");
-  if (found.st_uid != geteuid()) return refuse(FileError::of_another, path + " belongs to another user; remove it, or choose another path");
+  if (found.st_uid != geteuid())
+    return refuse(FileError::of_another, path + " belongs to another user; remove it, or choose another path");
   if (somebody_listens(address)) return refuse(FileError::taken, "another process listens on " + path);
   if (unlink(path.c_str()) != 0) return refuse_for_errno("remove the old socket " + path);
   return {};

@@ -300,13 +300,11 @@ def guard_at_open(world):
             shut(agent)
 
 
-@test("a host at the device's address that is not the device, or none, leaves the lock shut")
-def nobody_or_another(world):
+@test("a host at the device's address that is not the device leaves the lock shut")
+def another_device(world):
     with OwnAgent(seat(), "another", replacing("02:da:00:00:4d:15", "02:da:00:00:4d:ff")).start() as agent:
         says(agent.command("open", "mfp", "--for", "30m"), UNREACHABLE,
              "What answers at 192.168.77.21 is not the device with MAC address 02:da:00:00:4d:ff", "check address and mac of mfp")
-        says(agent.command("open", "laser", "--for", "30m"), UNREACHABLE, "Nothing answers at 192.168.77.22",
-             "check that laser is switched on and connected")
         shut(agent)
         expect([r["event"] for r in agent.audit() if r.get("device")] == [], "a grant was recorded for a device that is not there")
 
