@@ -138,6 +138,8 @@ void Gate::Core::settle(WallTime wall, Instant now) {
 
 void Gate::Core::answer_openers() {
   for (const auto& [id, each] : sessions_) {
+    // Whoever hears that it could not be opened may try again at once: the tunnel is gone by then.
+    if (each->phase() == Session::Phase::closing && !each->is_stuck()) continue;
     auto verdict = each->take_verdict();
     if (!verdict) continue;
     const auto waiting = std::ranges::find(openers_, id, &std::pair<const CommandId, SessionId>::second);

@@ -1,0 +1,107 @@
+// What a session and its errands hold to on their own, even where the gate around them has looked already: the second
+// lock on the same door.
+#include "gate/session.h"
+
+#include <gtest/gtest.h>
+
+#include "gate/simulated_site.h"
+
+namespace quoin::gate {
+namespace {
+
+class SessionAlone : public testing::Test {
+ protected:
+  static constexpr WallTime wall{hours(24) * 365 * 56};
+  static constexpr Instant now{hours(3)};
+
+  SessionAlone() : desk_(site_config(), site_host(), AuditHead{9, std::string(64, 'a')}) {}
+
+  Warrant warrant() const {
+    return {.device = "mfp",
+            .services = {{{pair::Transport::tcp, 80, 80}}, true},
+            .engineers = {"alice@example.com"},
+            .opened_by = "root",
+            .reason = "",
+            .ends = now + minutes(1),
+            .ends_wall = wall + minutes(1)};
+  }
+  template <class E>
+  std::vector<E> effects() const {
+    std::vector<E> out;
+    for (const Effect& effect : desk_.effects) {
+      if (const auto* each = std::get_if<E>(&effect)) out.push_back(*each);
+    }
+    return out;
+  }
+  void write_records() {
+    while (desk_.audit.next(now)) desk_.audit.appended(true, wall, now);
+  }
+
+  Desk desk_;
+};
+
+TEST_F(SessionAlone, errands_ask_the_dial_guard_before_each_dial_and_ping) {
+  Admissions admissions;
+  Flows flows("mfp", desk_.audit);
+  Errands errands(1, *desk_.config.device("mfp"), desk_, admissions, flows);
+  ASSERT_EQ(admissions.judge({node_key(1), "alice@example.com", false}, {"*"}, {}).verdict,
+            Admissions::Verdict::recording);
+  admissions.recorded_under(node_key(1), desk_.audit.add(EngineerAdmitted{}, wall));
+  write_records();
+  ASSERT_EQ(admissions.newly_admitted(desk_.audit).size(), 1U);
+
+  const pair::DialService dial{1, node_key(1), pair::Transport::tcp, 80};
+  ASSERT_EQ(errands.handle(dial, warrant(), wall, now), Errands::Trouble::none);
+  ASSERT_EQ(effects<LookupNeighbour>().size(), 1U);
+
+  HostView host = site_host();
+  host.gateways.push_back(desk_.config.device("mfp")->address);
+  desk_.host_changed(host);
+  EXPECT_EQ(errands.handle(pair::DialService{2, node_key(1), pair::Transport::tcp, 80}, warrant(), wall, now),
+            Errands::Trouble::guard_refuses);
+  EXPECT_EQ(errands.handle(pair::PingDevice{3, node_key(1), 8}, warrant(), wall, now), Errands::Trouble::guard_refuses);
+  EXPECT_TRUE(effects<Dial>().empty());
+  EXPECT_TRUE(effects<Ping>().empty());
+}
+
+TEST_F(SessionAlone, a_session_looks_at_the_lock_with_each_message_itself) {
+  Session session(1, *desk_.config.device("mfp"), warrant(), desk_, now);
+  session.begin();
+  session.handle(NeighboursFound{effects<LookupNeighbour>().at(0).task, {desk_.config.device("mfp")->mac}}, wall, now);
+  write_records();
+  session.records_written(wall, now);
+  session.child_started(wall, now);
+  session.handle(pair::FromTunnel{pair::Registered{node_key(9), "n", {}}}, wall, now);
+  session.handle(pair::FromTunnel{pair::Online{1, "lab"}}, wall, now);
+  session.handle(pair::FromTunnel{pair::Admit{node_key(1), "alice@example.com", false}}, wall, now);
+  write_records();
+  session.records_written(wall, now);
+  ASSERT_EQ(session.phase(), Session::Phase::open);
+
+  desk_.effects.clear();
+  const Instant late = now + minutes(1);
+  session.handle(pair::FromTunnel{pair::DialService{5, node_key(1), pair::Transport::tcp, 80}}, wall, late);
+  EXPECT_EQ(session.phase(), Session::Phase::closing);
+  EXPECT_TRUE(effects<Dial>().empty());
+  ASSERT_EQ(effects<SendToChild>().size(), 1U);
+  EXPECT_TRUE(std::holds_alternative<pair::Close>(effects<SendToChild>()[0].message));
+}
+
+TEST_F(SessionAlone, a_tunnel_that_comes_up_after_its_session_ended_is_killed_and_told_nothing) {
+  Session session(1, *desk_.config.device("mfp"), warrant(), desk_, now);
+  session.begin();
+  session.handle(NeighboursFound{effects<LookupNeighbour>().at(0).task, {desk_.config.device("mfp")->mac}}, wall, now);
+  write_records();
+  session.records_written(wall, now);
+  ASSERT_EQ(effects<StartChild>().size(), 1U);
+  session.end({.why = "a person closed it", .code = ExitCode::failed, .sentence = "", .by = "root"}, wall, now);
+  EXPECT_EQ(effects<KillChild>().size(), 1U);  // in vain: there was no process yet
+  session.child_started(wall, now);
+  EXPECT_EQ(effects<KillChild>().size(), 2U);
+  EXPECT_TRUE(effects<SendToChild>().empty());
+  session.child_exited("signal 9", wall, now);
+  EXPECT_EQ(session.phase(), Session::Phase::gone);
+}
+
+}  // namespace
+}  // namespace quoin::gate
