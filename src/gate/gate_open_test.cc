@@ -1,6 +1,7 @@
 // What it takes to open a device, and what is said when it does not open.
 #include <gtest/gtest.h>
 
+#include "gate/session.h"
 #include "gate/simulated_site.h"
 
 namespace quoin::gate {
@@ -282,11 +283,13 @@ TEST(GateOpen, a_problem_that_waiting_does_not_solve_ends_the_opening_at_once) {
     site.manner = SimulatedEdge::Manner::silent;
     const auto id = site.open("mfp");
     site.say(1, pair::Problem{each.kind, "why"});
+    EXPECT_FALSE(site.reply(id)) << "the tunnel has not gone yet";
+    site.pass(seconds(1));
     ASSERT_TRUE(site.reply(id)) << each.word;
     EXPECT_EQ(site.reply(id)->code, each.code);
     EXPECT_NE(site.reply(id)->text.find(each.word), std::string::npos) << site.reply(id)->text;
-    site.pass(seconds(2));
     EXPECT_EQ(site.running(), 0U);
+    EXPECT_EQ(site.gate->open_sessions(), 0U);
   }
 }
 
