@@ -5,16 +5,14 @@
 
 #include "base/secret.h"
 #include "gate/commands.h"
-#include "gate/join_key.h"
 #include "io/accounts.h"
 #include "io/clock.h"
 #include "io/log.h"
 #include "io/udp_open.h"
+#include "named_files.h"
 
 namespace quoin::apps {
 namespace {
-
-constexpr std::size_t join_key_bytes_max = 1024;
 
 std::string folder_of(const std::string& path) {
   const std::size_t slash = path.rfind('/');
@@ -29,37 +27,6 @@ pair::Unanswered unanswered(io::DialError error) {
     case io::DialError::failed: return pair::Unanswered::too_many;
   }
   std::unreachable();
-}
-
-std::string trimmed(std::string_view text) {
-  const auto first = text.find_first_not_of(" \t\r\n");
-  if (first == std::string_view::npos) return {};
-  return std::string(text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1));
-}
-
-// The error is a sentence.
-Result<std::string, std::string> read_join_key(const std::string& path) {
-  auto content = io::read_file(path, join_key_bytes_max, io::FileTrust::secret);
-  if (!content) return failure("control.join_key_file: " + content.error().text);
-  std::string key = trimmed(text_of(*content));
-  wipe(*content);
-  if (gate::is_join_key(key)) return key;
-  wipe(std::as_writable_bytes(std::span(key)));
-  return failure("control.join_key_file: " + path +
-                 " does not hold a key; put the control server's key, and nothing else, into it");
-}
-
-// They may change while the agent runs; but who writes the configuration should hear at once that they are wrong.
-Result<void, std::string> look_at_named_files(const gate::Config& config) {
-  for (const auto& [key, path] :
-       {std::pair("control.ca_file: ", config.control.ca_file), std::pair("relay.ca_file: ", config.relay.ca_file)}) {
-    if (!path) continue;
-    if (const auto file = io::open_for_reading(*path); !file) return failure(key + file.error().text);
-  }
-  auto join_key = read_join_key(config.control.join_key_file);
-  if (!join_key) return failure(join_key.error());
-  wipe(std::as_writable_bytes(std::span(*join_key)));
-  return {};
 }
 
 StartFailure of_file(const io::FileFailure& file) {
@@ -158,10 +125,15 @@ Result<void, StartFailure> AgentProcess::listen() {
 void AgentProcess::accept(std::unique_ptr<io::LineConnection> connection) {
   if (connections_.size() >= connections_max) return;  // destroyed: closed
   const gate::CommandId id = ++last_id_;
+  // Whoever connects and says nothing takes the place of somebody who wants to close a device.
+  auto& patience = connections_[id].patience;
+  patience = std::make_unique<io::Timer>(loop_, [this, id] { connections_.erase(id); });
+  patience->set(io::now() + silence_max);
   auto& line = connections_[id].line;
   line = std::move(connection);
   line->start({.line =
                    [this, id](std::string_view text) {
+                     connections_.at(id).patience.reset();
                      const auto& peer = connections_.at(id).line->peer();
                      gate::Caller caller{.uid = peer.user,
                                          .name = io::user_name(peer.user).value_or(std::to_string(peer.user))};
@@ -242,33 +214,33 @@ void AgentProcess::perform(const gate::StartChild& effect) {
   handle(gate::ChildFailed{effect.session, started.error()});
 }
 
-std::optional<io::Descriptor> AgentProcess::open_roots(gate::DescriptorKind kind) const {
-  const auto& chosen = kind == gate::DescriptorKind::control_roots ? config_.control.ca_file : config_.relay.ca_file;
-  auto file = io::open_for_reading(chosen.value_or(io::system_roots_path));
-  if (!file) {
-    io::log(io::LogLevel::error, file.error().text);
-    return std::nullopt;
+Result<io::Descriptor, std::string> AgentProcess::take(const gate::Descriptor& wanted) {
+  switch (wanted.kind) {
+    case gate::DescriptorKind::control_roots: return open_control_roots(config_);
+    case gate::DescriptorKind::relay_roots: return open_relay_roots(config_);
+    case gate::DescriptorKind::handle: break;
   }
-  return std::move(*file);
+  auto kept = handles_.extract(wanted.handle);
+  if (!kept) return failure<std::string>("what belongs to the message is gone");
+  return std::move(kept.mapped());
 }
 
 void AgentProcess::perform(const gate::SendToChild& effect) {
   std::vector<io::Descriptor> descriptors;
-  bool complete = true;
+  std::string why;
   for (const gate::Descriptor& wanted : effect.descriptors) {
-    std::optional<io::Descriptor> descriptor;
-    if (wanted.kind != gate::DescriptorKind::handle) {
-      descriptor = open_roots(wanted.kind);
-    } else if (auto kept = handles_.extract(wanted.handle)) {
-      descriptor = std::move(kept.mapped());
+    auto descriptor = take(wanted);
+    if (!descriptor) {
+      why = descriptor.error();
+      io::log(io::LogLevel::error, why);
+      break;
     }
-    complete = complete && descriptor.has_value();
-    if (descriptor) descriptors.push_back(std::move(*descriptor));
+    descriptors.push_back(std::move(*descriptor));
   }
-  if (!complete || !children_.send(effect.session, effect.message, std::move(descriptors))) {
-    handle(
-        gate::ChildUnreachable{effect.session, "it cannot take a message, or what belongs to one could not be opened"});
+  if (why.empty() && !children_.send(effect.session, effect.message, std::move(descriptors))) {
+    why = "it does not take a message";
   }
+  if (!why.empty()) handle(gate::ChildUnreachable{effect.session, std::move(why)});
 }
 
 gate::HandleId AgentProcess::keep(io::Descriptor descriptor) {
@@ -340,7 +312,7 @@ void AgentProcess::perform(const gate::LookupNeighbour& effect) {
 }
 
 void AgentProcess::perform(const gate::ReadJoinKey& effect) {
-  auto key = read_join_key(config_.control.join_key_file);
+  auto key = read_join_key(config_.control);
   if (!key) io::log(io::LogLevel::error, key.error());
   handle(gate::JoinKeyRead{effect.task, key ? std::optional(std::move(*key)) : std::nullopt});
 }

@@ -30,7 +30,8 @@ struct StartFailure {
 
 class AgentProcess {
  public:
-  static constexpr std::size_t connections_max = 32;  // to agent.sock at once
+  static constexpr std::size_t connections_max = 32;   // to agent.sock at once
+  static constexpr Duration silence_max = seconds(5);  // of one that connects
   static constexpr const char* group = "quoin";
 
   // Makes and checks the folders, takes the lock, reads the audit file and opens the socket.
@@ -40,6 +41,7 @@ class AgentProcess {
  private:
   struct Connection {
     std::unique_ptr<io::LineConnection> line;
+    std::unique_ptr<io::Timer> patience;  // until it has said what it wants
   };
   using Task = std::variant<std::unique_ptr<io::Dial>, std::unique_ptr<io::Ping>, std::unique_ptr<io::NeighbourLookup>>;
 
@@ -63,7 +65,7 @@ class AgentProcess {
   void perform(const gate::ReadJoinKey& effect);
   void perform(const gate::SendReply& effect);
   gate::HandleId keep(io::Descriptor descriptor);
-  std::optional<io::Descriptor> open_roots(gate::DescriptorKind kind) const;
+  Result<io::Descriptor, std::string> take(const gate::Descriptor& wanted);
   void finish_task(gate::TaskId task, gate::Input input);  // unless it was cancelled
 
   io::Loop& loop_;

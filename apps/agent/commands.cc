@@ -18,6 +18,12 @@ gate::ExitCode complain(gate::ExitCode code, const std::string& sentence) {
   return code;
 }
 
+// After everything has been printed.
+gate::ExitCode printed() {
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return gate::ExitCode::done;
+  return complain(gate::ExitCode::failed, "what was asked for is done, but the answer could not be printed");
+}
+
 std::pair<gate::ExitCode, std::string> describe(io::ClientError error, const std::string& socket) {
   switch (error) {
     case io::ClientError::not_running:
@@ -67,7 +73,7 @@ gate::ExitCode perform(const SocketCommand& command) {
   const std::string text = command.as_json ? gate::status_json(*reply) : reply->text;
   std::fputs(text.c_str(), stdout);
   if (!text.ends_with('\n')) std::fputc('\n', stdout);
-  return gate::ExitCode::done;
+  return printed();
 }
 
 gate::ExitCode perform(const AuditCommand& command) {
@@ -91,13 +97,13 @@ gate::ExitCode perform(const AuditCommand& command) {
   if (command.action == AuditAction::show) {
     const auto read = read_audit(file, [](Bytes piece) { std::fwrite(piece.data(), 1, piece.size(), stdout); });
     if (!read) return complain(gate::ExitCode::failed, read.error());
-    return gate::ExitCode::done;
+    return printed();
   }
   const auto verdict = verify_audit(file, head);
   if (!verdict) return complain(gate::ExitCode::failed, verdict.error());
   if (verdict->fault) return complain(gate::ExitCode::failed, file + ": " + verdict->sentence());
   std::printf("%s: %s\n", file.c_str(), verdict->sentence().c_str());
-  return gate::ExitCode::done;
+  return printed();
 }
 
 }  // namespace quoin::apps

@@ -1,5 +1,6 @@
 // quoin-agent: the gate, and the commands of the person who stands at it.
 #include <cstdio>
+#include <filesystem>
 #include <string>
 
 #include "agent_process.h"
@@ -23,7 +24,11 @@ ExitCode run(const quoin::apps::RunCommand& command) {
   io::start_log("quoin-agent", io::LogLevel::info);
   const auto text = io::read_file(command.config_file, gate::config_bytes_max, io::FileTrust::any);
   if (!text) return complain(ExitCode::wrong_usage, text.error().text);
-  auto config = gate::parse_config(text_of(*text), command.config_file);
+  // Whole paths: `status` tells others, who stand in other folders, where the audit file is.
+  std::error_code unknown_folder;
+  const auto config_file = std::filesystem::absolute(command.config_file, unknown_folder);
+  if (unknown_folder) return complain(ExitCode::failed, "the folder it runs in is gone: start it from another one");
+  auto config = gate::parse_config(text_of(*text), config_file.string());
   if (!config) return complain(ExitCode::wrong_usage, config.error().text());
   if (const auto forbidden = io::forbid_core_dumps(); !forbidden)
     return complain(ExitCode::failed, forbidden.error().text());

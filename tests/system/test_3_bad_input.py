@@ -7,7 +7,7 @@ import stat
 import subprocess
 
 from own_agent import MEMBER, STRANGER, SUPPLEMENTARY_MEMBER, OwnAgent, says, seat, shut
-from site_lab import AGENT, Answer
+from site_lab import AGENT, Answer, until
 from world import expect, test
 
 USAGE, REFUSED, UNREACHABLE, FAILED = 2, 3, 4, 5
@@ -103,6 +103,14 @@ def named_files(world):
         says(agent.run_to_its_end(), USAGE, "control.join_key_file", agent.key_file(), "put the control server's key, and nothing else")
 
 
+@test("a file of roots that goes away while the agent runs is named when a device is opened")
+def roots_gone(world):
+    with OwnAgent(seat(), "roots").start() as agent:
+        os.unlink(f"{agent.folder}/lab-ca.pem")
+        says(agent.command("open", "mfp", "--for", "30m"), FAILED, f"control.ca_file: cannot open {agent.folder}/lab-ca.pem", "check the path")
+        shut(agent)
+
+
 @test("state and socket folders of another user, writable by others, links or files are refused")
 def folders(world):
     for which in ("state", "run"):
@@ -151,6 +159,25 @@ def socket_path(world):
         agent.start()
         shut(agent)
     expect(not os.path.exists(agent.socket), "an agent that was told to stop left its socket")
+
+
+@test("a configuration file named from the folder it lies in: others are still told whole paths")
+def named_from_its_folder(world):
+    agent = OwnAgent(seat(), "here", lambda text: text.replace(f'"{agent.folder}/', '"'))
+    agent.prepare()
+    agent.process = agent.lab.start("agent", "sh", "-c", f"cd {agent.folder} && exec {AGENT} run --config agent.toml", stderr=subprocess.DEVNULL)
+    with agent:
+        until("the agent answers", agent.answers, 5)
+        expect(agent.status()["audit_file"] == f"{agent.state}/audit.jsonl", f"the audit file is said to be {agent.status()['audit_file']}")
+        expect('"started"' in agent.ok("audit", "show").out, "audit show does not find it")
+
+
+@test("an answer that cannot be printed is a failure")
+def nowhere_to_print(world):
+    with OwnAgent(seat(), "print").start() as agent:
+        for words in ("status", "status --json", "audit show", "audit verify"):
+            answer = Answer(agent.lab.run("agent", "sh", "-c", f"{AGENT} {words} --socket {agent.socket} >/dev/full"))
+            says(answer, FAILED, "the answer could not be printed")
 
 
 @test("a second agent with the same state folder or the same socket is refused, and the first goes on")
@@ -287,7 +314,7 @@ def nonsense_on_the_socket(world):
             line.close()
         shut(agent)
         agent.ok("status")
-        expect(agent.descriptors() <= before + 1, f"{before} descriptors before, {agent.descriptors()} after")
+        expect(agent.descriptors() == before, f"{before} descriptors before, {agent.descriptors()} after")
 
 
 @test("the dial guard refuses the agent's own address, its gateway, the broadcast address and other networks when a device is opened")

@@ -1,0 +1,57 @@
+#include "named_files.h"
+
+#include <optional>
+#include <utility>
+
+#include "base/secret.h"
+#include "gate/join_key.h"
+#include "io/files.h"
+
+namespace quoin::apps {
+namespace {
+
+constexpr std::size_t join_key_bytes_max = 1024;
+
+std::string trimmed(std::string_view text) {
+  const auto first = text.find_first_not_of(" \t\r\n");
+  if (first == std::string_view::npos) return {};
+  return std::string(text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1));
+}
+
+Result<io::Descriptor, std::string> open_roots(const std::string& key, const std::optional<std::string>& chosen) {
+  auto file = io::open_for_reading(chosen.value_or(io::system_roots_path));
+  if (file) return std::move(*file);
+  if (chosen) return failure(key + ": " + file.error().text);
+  return failure(key + " is not set, and " + file.error().text + ", or install ca-certificates");
+}
+
+}  // namespace
+
+Result<void, std::string> look_at_named_files(const gate::Config& config) {
+  TRY(open_control_roots(config));
+  TRY(open_relay_roots(config));
+  std::string key = TRY(read_join_key(config.control));
+  wipe(std::as_writable_bytes(std::span(key)));
+  return {};
+}
+
+Result<std::string, std::string> read_join_key(const gate::ControlConfig& config) {
+  auto content = io::read_file(config.join_key_file, join_key_bytes_max, io::FileTrust::secret);
+  if (!content) return failure("control.join_key_file: " + content.error().text);
+  std::string key = trimmed(text_of(*content));
+  wipe(*content);
+  if (gate::is_join_key(key)) return key;
+  wipe(std::as_writable_bytes(std::span(key)));
+  return failure("control.join_key_file: " + config.join_key_file +
+                 " does not hold a key; put the control server's key, and nothing else, into it");
+}
+
+Result<io::Descriptor, std::string> open_control_roots(const gate::Config& config) {
+  return open_roots("control.ca_file", config.control.ca_file);
+}
+
+Result<io::Descriptor, std::string> open_relay_roots(const gate::Config& config) {
+  return open_roots("relay.ca_file", config.relay.ca_file);
+}
+
+}  // namespace quoin::apps

@@ -1,0 +1,20 @@
+// The files that the configuration names: the join key, and the roots that servers' certificates are checked against.
+// They are opened anew each time they are needed, so that they can be exchanged while the agent runs. Each error is a
+// sentence that names the key of the configuration.
+#pragma once
+
+#include <string>
+
+#include "gate/config.h"
+#include "io/descriptor.h"
+
+namespace quoin::apps {
+
+// Whoever writes the configuration hears when the agent starts what is wrong with them.
+Result<void, std::string> look_at_named_files(const gate::Config& config);
+
+Result<std::string, std::string> read_join_key(const gate::ControlConfig& config);  // to be wiped by the caller
+Result<io::Descriptor, std::string> open_control_roots(const gate::Config& config);
+Result<io::Descriptor, std::string> open_relay_roots(const gate::Config& config);
+
+}  // namespace quoin::apps
