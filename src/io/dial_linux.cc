@@ -13,6 +13,19 @@ namespace quoin::io {
 
 namespace {
 
+// Keeps the mappings of NATs and firewalls on the way, and finds out within a minute that the other end is gone, also
+// where nothing is sent for hours: a quiet relay, a printer that was switched off.
+void keep_alive(int socket) {
+  const int on = 1;
+  const int idle_seconds = 30;
+  const int pause_seconds = 10;
+  const int probes = 3;
+  setsockopt(socket, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+  setsockopt(socket, IPPROTO_TCP, TCP_KEEPIDLE, &idle_seconds, sizeof idle_seconds);
+  setsockopt(socket, IPPROTO_TCP, TCP_KEEPINTVL, &pause_seconds, sizeof pause_seconds);
+  setsockopt(socket, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
+}
+
 DialError error_of(int code) {
   switch (code) {
     case ECONNREFUSED:
@@ -69,6 +82,7 @@ void Dial::next() {
     }
     const int on = 1;
     setsockopt(socket.number(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    keep_alive(socket.number());
     const int code = start_connecting(socket, to);
     if (code == 0) return finish(Dialled{std::move(socket), to});
     if (code != EINPROGRESS) {

@@ -60,9 +60,13 @@ Node::Node(NodeConfig config, Random& random, Instant now, WallTime wall)
 void Node::set_sockets(path::UdpFamilies families, Instant now) {
   if (is_logging_out_) return;
   paths_.set_sockets(families, now);
-  relays_.network_changed(now);
-  control_.check_connection(now);
+  check_connections(now);
   settle(now);
+}
+
+void Node::check_connections(Instant now) {
+  relays_.check(now);
+  control_.check_connection(now);
 }
 
 void Node::set_own_prefixes(std::vector<Prefix> prefixes, Instant now) {
@@ -315,6 +319,14 @@ void Node::handle(const path::Event& event, Instant now) {
       out.kind = PathKind::direct;
       out.through = direct->endpoint.text();
     }
+    // What cut the direct path (a NAT that was restarted, a new route) may have cut the connections that nothing was
+    // sent on for a while, too: ask them, so that a dead one is noticed in seconds.
+    const bool lost_direct = directly_reached_.erase(changed->peer) > 0;
+    if (out.kind == PathKind::direct) {
+      directly_reached_.insert(changed->peer);
+    } else if (lost_direct) {
+      check_connections(now);
+    }
     outbox_.tell(std::move(out));
   } else if (const auto* need = std::get_if<path::NeedRelay>(&event)) {
     if (!is_logging_out_) relays_.need(need->region, now);
@@ -370,8 +382,10 @@ void Node::handle(const control::ClientEvent& event, Instant now) {
     outbox_.solved(ProblemKind::forgotten);
     if (!registered->machine_authorized)
       outbox_.problem(ProblemKind::join_key_refused, "the node waits for an administrator's approval");
-  } else if (const auto* failed = std::get_if<control::RegistrationFailed>(&event)) {
+  } else if (const auto* unregistered = std::get_if<control::RegistrationFailed>(&event)) {
     outbox_.problem(ProblemKind::control_unreachable, "the control server does not register the node: " + failed->text);
+  } else if (const auto* unregistered = std::get_if<control::RegistrationFailed>(&event)) {
+    outbox_.problem(ProblemKind::control_unreachable, "the control server did not register the node: " + unregistered->text);
   } else if (const auto* refused = std::get_if<control::JoinKeyRefused>(&event)) {
     outbox_.problem(ProblemKind::join_key_refused, refused->text);
   } else if (std::holds_alternative<control::MapStreamOpened>(event)) {

@@ -15,6 +15,7 @@
 #include <deque>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <variant>
@@ -126,6 +127,7 @@ class Node {
   void handle(const path::Event& event, Instant now);
   void handle_netmap(const control::NetmapChange& change, Instant now);
   void home_may_be_up(Instant now);
+  void check_connections(Instant now);
   bool is_control(StreamId stream) const { return stream != 0 && stream == control_stream_; }
   void drop_control();
 
@@ -149,6 +151,7 @@ class Node {
 
   std::vector<IpAddress> addresses_;  // as first registered
   std::optional<path::RegionId> online_through_;
+  std::set<crypto::NodePublicKey> directly_reached_;
   std::optional<path::RegionId> published_home_;
   std::optional<Instant> next_expiry_check_;
 

@@ -222,7 +222,7 @@ std::vector<StreamId> RelayLinks::with_output() {
   return streams;
 }
 
-void RelayLinks::network_changed(Instant now) {
+void RelayLinks::check(Instant now) {
   for (auto& [region, link] : links_) {
     if (link.is_up) link.client->ping(now);
   }

@@ -70,7 +70,7 @@ class RelayLinks {
   std::size_t waiting_bytes() const;
   std::vector<StreamId> with_output();
 
-  void network_changed(Instant now);  // asks every relay whether it is still there
+  void check(Instant now);  // asks every relay whether it is still there
   void handle_timeout(Instant now);
   std::optional<Instant> poll_timeout() const;
 
