@@ -383,8 +383,6 @@ void Node::handle(const control::ClientEvent& event, Instant now) {
     if (!registered->machine_authorized)
       outbox_.problem(ProblemKind::join_key_refused, "the node waits for an administrator's approval");
   } else if (const auto* unregistered = std::get_if<control::RegistrationFailed>(&event)) {
-    outbox_.problem(ProblemKind::control_unreachable, "the control server does not register the node: " + failed->text);
-  } else if (const auto* unregistered = std::get_if<control::RegistrationFailed>(&event)) {
     outbox_.problem(ProblemKind::control_unreachable, "the control server did not register the node: " + unregistered->text);
   } else if (const auto* refused = std::get_if<control::JoinKeyRefused>(&event)) {
     outbox_.problem(ProblemKind::join_key_refused, refused->text);
