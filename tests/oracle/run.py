@@ -1,0 +1,163 @@
+#!/usr/bin/env python3
+"""Plays the table of the oracle: our TCP/IP stack against the kernel's, byte by byte.
+
+usage: run.py [--long] [--only TEXT] [--program FILE] [--jobs N] [--seed N] [--report FILE] [--traces FOLDER] [--list]
+
+Each case runs in a process and a network namespace of its own; several run at once. A line says "ok", "FAIL" or "SKIP" and
+the sentence of the case. The packets of a case that failed are kept as a pcapng file for Wireshark, at both ends of the
+link. The same seed gives each packet the same fate, though the kernel's own timing may differ. Without --long a
+selection of under half a minute is played. There are no demands on time, only limits beyond which a case counts as hung.
+Exit code 77 without root or /dev/net/tun: nothing could be tried.
+"""
+import argparse
+import os
+import select
+import signal
+import sys
+import tempfile
+import time
+import traceback
+import zlib
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import table  # noqa: E402
+from kernel_side import Failure, Network, enter_new_network  # noqa: E402
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+PROGRAM = os.path.join(HERE, "..", "..", "build", "release", "bin", "quoin-oracle")
+SKIPPED = 77
+
+
+class Running:
+    """A case in its own process, which tells its verdict through a pipe."""
+
+    def __init__(self, case, options):
+        self.case = case
+        self.trace = os.path.join(options.traces, case.file_name() + ".pcapng")
+        self.began = time.monotonic()
+        self.verdict = b""
+        self.pipe, told = os.pipe()
+        self.pid = os.fork()
+        if self.pid == 0:
+            os.close(self.pipe)
+            os.setsid()
+            os._exit(play(case, options, self.trace, told))
+        os.close(told)
+
+    def overdue(self):
+        return time.monotonic() - self.began > self.case.hang_limit
+
+    def hear(self):
+        """True while the case still runs."""
+        piece = os.read(self.pipe, 65536)
+        self.verdict += piece
+        return bool(piece)
+
+    def end(self):
+        os.close(self.pipe)
+        try:
+            os.killpg(self.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        os.waitpid(self.pid, 0)
+        return self.verdict.decode(errors="replace")
+
+
+def play(case, options, trace, told):
+    def tell(text):
+        os.write(told, text.encode())
+
+    network = None
+    try:
+        enter_new_network()
+        network = Network(options.program, trace, options.seed + zlib.crc32(case.sentence.encode()))
+        tell("ok " + (case.function(network) or ""))
+        network.stop()
+    except Failure as problem:
+        tell(f"FAIL {problem}")
+        network.stop()
+    except BaseException:  # whatever it is, it is this case's failure
+        tell("FAIL " + traceback.format_exc())
+    return 0
+
+
+def play_all(cases, options, say):
+    waiting, running, failed = list(cases), [], 0
+    while waiting or running:
+        while waiting and len(running) < (1 if any(r.case.alone for r in running) else options.jobs):
+            if waiting[0].alone and running:
+                break
+            running.append(Running(waiting.pop(0), options))
+        heard = select.select([r.pipe for r in running], [], [], 0.5)[0]
+        for one in list(running):
+            hung = one.overdue()
+            if not hung and (one.pipe not in heard or one.hear()):
+                continue
+            verdict = one.end()
+            running.remove(one)
+            word, _, text = verdict.partition(" ")
+            if hung:
+                word, text = "FAIL", f"hung for {one.case.hang_limit} s"
+            ok = word == "ok"
+            failed += not ok
+            say("ok" if ok else "FAIL", one.case, time.monotonic() - one.began, text if ok else text or "the case died",
+                one.trace)
+            if ok and os.path.exists(one.trace) and not options.keep:
+                os.unlink(one.trace)
+    return failed
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--long", action="store_true", help="the whole table")
+    parser.add_argument("--only", default="", help="cases whose sentence has this text")
+    parser.add_argument("--program", default=PROGRAM)
+    parser.add_argument("--jobs", type=int, default=4)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--report")
+    parser.add_argument("--traces", help="folder for the traces of failed cases")
+    parser.add_argument("--keep", action="store_true", help="keep the traces of cases that went well, too")
+    parser.add_argument("--list", action="store_true")
+    options = parser.parse_args()
+    options.program = os.path.abspath(options.program)
+    cases = [c for c in table.cases() if (options.long or c.short) and options.only.lower() in c.sentence.lower()]
+    if options.list:
+        for case in cases:
+            print(case.sentence)
+        return 0
+    report = open(options.report, "w") if options.report else None
+
+    def write(word, sentence):
+        if report:
+            report.write(f"{word} oracle: {sentence}\n")
+            report.flush()
+
+    if os.geteuid() != 0 or not os.path.exists("/dev/net/tun"):
+        print(f"SKIPPED: {len(cases)} cases against the kernel's TCP/IP need root and /dev/net/tun (modprobe tun; in a container: "
+              "--cap-add NET_ADMIN,SYS_ADMIN --device /dev/net/tun)")
+        for case in cases:
+            write("SKIP", case.sentence)
+        return SKIPPED
+    if not os.path.exists(options.program):
+        print(f"{options.program} is not built: ninja -C BUILD quoin-oracle", file=sys.stderr)
+        return 1
+    options.traces = options.traces or tempfile.mkdtemp(prefix="quoin-oracle-")
+    os.makedirs(options.traces, exist_ok=True)
+
+    def say(word, case, seconds, text, trace):
+        note = f": {text}" if word == "ok" and text else ""
+        print(f"{word:<4} {case.sentence} ({seconds:.1f} s){note}", flush=True)
+        if word != "ok":
+            print("     " + text.strip().replace("\n", "\n     ") + f"\n     trace: {trace}", flush=True)
+        write(word, case.sentence)
+
+    began = time.monotonic()
+    failed = play_all(cases, options, say)
+    print(f"{len(cases) - failed} of {len(cases)} oracle cases passed in {time.monotonic() - began:.0f} s")
+    if not os.listdir(options.traces):
+        os.rmdir(options.traces)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
