@@ -350,6 +350,7 @@ void Tunnel::device_refused(netstack::FlowId id, Instant now) {
 // ---------------------------------------------------------------------------------------------------
 
 void Tunnel::tell(Effect effect) {
+  if (ended_) return;  // End was the last word
   if (effects_.size() >= effects_max) {
     ended_ = true;  // an owner that does not drain cannot be served
     return;
