@@ -76,7 +76,7 @@ TEST(Seeds, one_seed_gives_one_run_and_another_another) {
 
 // Everything that may go wrong, at times that the seed chooses, while one conversation goes on.
 class Storms : public ::testing::TestWithParam<std::uint64_t> {};
-INSTANTIATE_TEST_SUITE_P(Seeds, Storms, ::testing::Range<std::uint64_t>(1, 13));
+INSTANTIATE_TEST_SUITE_P(Seeds, Storms, ::testing::Range<std::uint64_t>(1, 41));
 
 TEST_P(Storms, a_conversation_comes_through) {
   Town town({.seed = GetParam()});
