@@ -74,16 +74,26 @@ class Lab:
         self.tailnet("down", check=False)
         self.printer_lab("down", check=False)
 
-    def engineer(self, form="tun", name="alice"):
+    def engineer(self, form="tun", name="alice", client=None):
+        """A fresh engineer takes the place of the one before; CLIENT is the folder of another version of the client."""
+        self.tailnet("kill", "engineer")
+        shutil.rmtree(os.path.join(self.tailnet_state, "engineer"), ignore_errors=True)
+        for node in self.nodes().values():
+            if node["given_name"].startswith("engineer"):
+                self.tailnet("hs", "nodes", "delete", "--force", "--identifier", str(node["id"]))
+        self.environment["ENGINEER"] = client or os.environ["TAILSCALE"]
         self.tailnet("engineer", form, name)
 
     def namespace(self, host):
         return f"{self.prefix}-{host}"
 
+    def holder(self, host):
+        """The pid of a process that is always in HOST's namespaces."""
+        return int(open(os.path.join(self.state, host, "holder.pid")).read())
+
     def enter(self, host, words):
         """The command line that runs WORDS on HOST."""
-        holder = open(os.path.join(self.state, host, "holder.pid")).read().strip()
-        return ["nsenter", "-t", holder, "-m", "-n", "--", *map(str, words)]
+        return ["nsenter", "-t", str(self.holder(host)), "-m", "-n", "--", *map(str, words)]
 
     def run(self, host, *words, timeout=60, input=None, check=False, binary=False):
         """Runs a program on a host of the lab; returns the finished process (output as text unless BINARY)."""

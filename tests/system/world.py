@@ -47,7 +47,7 @@ def expect(condition, otherwise):
 class World:
     def __init__(self):
         self._lab = self._agent = None
-        self._engineer = False
+        self._engineer = None
 
     @property
     def lab(self):
@@ -65,11 +65,11 @@ class World:
             self._agent.start()
         return self._agent
 
-    def engineer(self):
-        """Alice's tailscaled is up."""
-        if not self._engineer:
-            self.lab.engineer("tun", "alice")
-            self._engineer = True
+    def engineer(self, form="tun", client=None):
+        """Alice's tailscaled is up, in this form and from this folder (none: the everyday version)."""
+        if self._engineer != (form, client):
+            self.lab.engineer(form, "alice", client)
+            self._engineer = (form, client)
 
     def opened(self, device="mfp"):
         """The device is open and alice is up: its status."""
