@@ -75,6 +75,9 @@ struct MapStreamLost {      // the client goes on by itself
 struct NetmapChanged {
   NetmapChange change;
 };
+struct HomeRegionTold {  // the server has taken our home region: from now on others can send to us
+  RegionId region;
+};
 struct FeatureIgnored {  // once for each
   std::string name;      // one of a closed list, or "other"
 };
@@ -91,9 +94,10 @@ struct LoggedOut {
   bool told;  // the server confirmed, or never knew us. The last event.
 };
 
-using ClientEvent = std::variant<WantConnection, WantJoinKey, Registered, RegistrationFailed, JoinKeyRefused,
-                                 MapStreamOpened, MapStreamLost, NetmapChanged, FeatureIgnored, NotAControlServer,
-                                 HandshakeRefused, KeyMismatch, ConnectionLost, Forgotten, LoggedOut>;
+using ClientEvent =
+    std::variant<WantConnection, WantJoinKey, Registered, RegistrationFailed, JoinKeyRefused, MapStreamOpened,
+                 MapStreamLost, NetmapChanged, HomeRegionTold, FeatureIgnored, NotAControlServer, HandshakeRefused,
+                 KeyMismatch, ConnectionLost, Forgotten, LoggedOut>;
 
 struct ClientTimes {
   Duration handshake = seconds(10);        // from the upgrade to the end of the Noise handshake

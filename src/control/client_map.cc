@@ -157,6 +157,10 @@ void Client::State::lite_update_ended(const Request& request, Ending how, Instan
     if (says_unknown(request.status)) unknown_to_server(now);
     return;
   }
+  if (said && said->home_region != 0 && said->home_region != home_region_told) {
+    home_region_told = said->home_region;
+    events.push_back(HomeRegionTold{home_region_told});
+  }
   told_twice = told_twice || said == told;
   told = said;
   refresh_due = false;

@@ -121,6 +121,22 @@ TEST_F(ControlMap, repeats_what_the_stream_request_said_once_after_the_first_mes
   EXPECT_EQ(lite.disco_key, stream.disco_key);
 }
 
+TEST_F(ControlMap, tells_the_owner_once_that_the_server_has_taken_the_home_region) {
+  Node& node = add();
+  box.moods.lite_status = 500;
+  pass(milliseconds(5));
+  node.client.set_home_region(3, now);
+  pass(seconds(1));
+  EXPECT_EQ(count<HomeRegionTold>(node), 0u) << "the server has not taken it yet";
+  box.moods.lite_status = 200;
+  pass(minutes(10));
+  ASSERT_EQ(count<HomeRegionTold>(node), 1u);
+  EXPECT_EQ(last<HomeRegionTold>(node).region, 3);
+  node.client.set_home_region(4, now);
+  pass(seconds(1));
+  EXPECT_EQ(last<HomeRegionTold>(node).region, 4);
+}
+
 TEST_F(ControlMap, says_a_change_and_then_repeats_it_once_when_it_came_before_the_repetition) {
   Node& node = add();
   box.moods.lite_status = 500;

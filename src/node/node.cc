@@ -297,7 +297,7 @@ void Node::home_may_be_up(Instant now) {
     published_home_ = home;
     control_.set_home_region(*home, now);
   }
-  if (addresses_.empty() || online_through_ == home) return;
+  if (addresses_.empty() || online_through_ == home || told_home_ != home) return;
   online_through_ = home;
   outbox_.tell(Online{*home, relays_.region_code(*home)});
 }
@@ -383,7 +383,8 @@ void Node::handle(const control::ClientEvent& event, Instant now) {
     if (!registered->machine_authorized)
       outbox_.problem(ProblemKind::join_key_refused, "the node waits for an administrator's approval");
   } else if (const auto* unregistered = std::get_if<control::RegistrationFailed>(&event)) {
-    outbox_.problem(ProblemKind::control_unreachable, "the control server did not register the node: " + unregistered->text);
+    outbox_.problem(ProblemKind::control_unreachable,
+                    "the control server did not register the node: " + unregistered->text);
   } else if (const auto* refused = std::get_if<control::JoinKeyRefused>(&event)) {
     outbox_.problem(ProblemKind::join_key_refused, refused->text);
   } else if (std::holds_alternative<control::MapStreamOpened>(event)) {
@@ -397,6 +398,9 @@ void Node::handle(const control::ClientEvent& event, Instant now) {
     outbox_.problem(ProblemKind::control_unreachable, "the control server sends no network map: " + lost->text);
   } else if (const auto* changed = std::get_if<control::NetmapChanged>(&event)) {
     handle_netmap(changed->change, now);
+  } else if (const auto* told = std::get_if<control::HomeRegionTold>(&event)) {
+    told_home_ = static_cast<path::RegionId>(told->region);
+    home_may_be_up(now);
   } else if (const auto* ignored = std::get_if<control::FeatureIgnored>(&event)) {
     outbox_.tell(FeatureIgnored{ignored->name});
   } else if (const auto* wrong = std::get_if<control::NotAControlServer>(&event)) {

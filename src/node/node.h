@@ -150,6 +150,7 @@ class Node {
   bool is_logging_out_ = false;
 
   std::vector<IpAddress> addresses_;  // as first registered
+  std::optional<path::RegionId> told_home_;  // the control server has taken it
   std::optional<path::RegionId> online_through_;
   std::set<crypto::NodePublicKey> directly_reached_;
   std::optional<path::RegionId> published_home_;
