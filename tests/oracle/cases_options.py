@@ -3,7 +3,7 @@ import socket
 import struct
 import time
 
-from kernel_side import Failure, Wire, both_ways, expect, kernel_connects, tcp_packet, until
+from kernel_side import Failure, Wire, both_ways, expect, kernel_connects, reach, tcp_packet, until
 from table import add, case
 
 SIZE = 300_000
@@ -85,6 +85,7 @@ def data_in_syn(network):
     sock = socket.socket()
     sock.settimeout(60)
     sock.sendto(b"early bytes", socket.MSG_FASTOPEN, ("10.9.0.2", 7000))
+    reach(sock, "ESTABLISHED")
     sock.shutdown(socket.SHUT_WR)
     got = b""
     while piece := sock.recv(100):

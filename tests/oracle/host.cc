@@ -39,19 +39,20 @@ Host::Host(const HostConfig& config, Instant now)
     : random_(config.seed),
       stack_(config.stack, random_, now),
       link_(config.seed),
-      trace_(config.trace),
+      at_kernel_(config.trace.empty() ? "" : config.trace + ".kernel.pcapng"),
+      at_stack_(config.trace.empty() ? "" : config.trace + ".stack.pcapng"),
       batch_(config.stack.mtu) {
   stack_.set_addresses({*IpAddress::parse(address_v4), *IpAddress::parse(address_v6)});
 }
 
 void Host::from_kernel(Bytes packet, Instant now) {
-  trace_.packet(Trace::Place::kernel, packet, now);
+  at_kernel_.packet(packet, now);
   link_.put(Direction::to_stack, packet, now);
 }
 
 std::optional<Buffer> Host::to_kernel(Instant now) {
   auto packet = link_.take(Direction::to_kernel, now);
-  if (packet) trace_.packet(Trace::Place::kernel, *packet, now);
+  if (packet) at_kernel_.packet(*packet, now);
   return packet;
 }
 
@@ -62,7 +63,7 @@ void Host::advance(Instant now) {
     while (burst.size() < burst_max) {
       auto packet = link_.take(Direction::to_stack, now);
       if (!packet) break;
-      trace_.packet(Trace::Place::stack, *packet, now);
+      at_stack_.packet(*packet, now);
       burst.push_back(std::move(*packet));
     }
     const std::vector<MutableBytes> packets(burst.begin(), burst.end());
@@ -82,7 +83,7 @@ void Host::advance(Instant now) {
 void Host::transmit(Instant now) {
   while (stack_.poll_transmit(batch_, now)) {
     for (std::size_t i = 0; i < batch_.size(); i++) {
-      trace_.packet(Trace::Place::stack, batch_.packet(i), now);
+      at_stack_.packet(batch_.packet(i), now);
       link_.put(Direction::to_kernel, batch_.packet(i), now);
     }
     batch_.clear();

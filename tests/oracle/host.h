@@ -32,7 +32,7 @@ namespace quoin::oracle {
 struct HostConfig {
   netstack::StackConfig stack;
   std::uint64_t seed = 1;
-  std::string trace;  // path; empty: none
+  std::string trace;  // PREFIX.kernel.pcapng and PREFIX.stack.pcapng are written; empty: nothing
 };
 
 class Host {
@@ -87,7 +87,8 @@ class Host {
   SeededRandom random_;
   netstack::Stack stack_;
   Link link_;
-  Trace trace_;
+  Trace at_kernel_;
+  Trace at_stack_;
   PacketBatch batch_;
   std::map<Service, Script> services_;
   std::map<netstack::FlowId, Open> flows_;

@@ -21,6 +21,7 @@ STACK = {4: "10.9.0.2", 6: "fd09::2"}
 FAMILY = {4: socket.AF_INET, 6: socket.AF_INET6}
 PATIENCE = 60  # seconds that anything may take before it counts as a hang; the case has a limit of its own
 CLONE_NEWNET = 0x40000000
+PR_SET_CHILD_SUBREAPER = 36
 TCP_CONGESTION = 13
 TCP_STATES = {1: "ESTABLISHED", 2: "SYN_SENT", 3: "SYN_RECV", 4: "FIN_WAIT1", 5: "FIN_WAIT2", 6: "TIME_WAIT", 7: "CLOSE",
               8: "CLOSE_WAIT", 9: "LAST_ACK", 10: "LISTEN", 11: "CLOSING"}
@@ -39,6 +40,11 @@ def enter_new_network():
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.unshare(CLONE_NEWNET) != 0:
         raise Failure(f"no network namespace: {os.strerror(ctypes.get_errno())}")
+
+
+def become_parent_of_orphans():
+    """What a case leaves running becomes this process's child, so that its end can be waited for."""
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def congestion_controls():

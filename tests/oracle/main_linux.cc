@@ -1,7 +1,7 @@
 // quoin-oracle: one stack behind a TUN device of the network namespace that it is started in, with a link between the
 // kernel and the stack, under the command of its standard input (host.h).
 //
-//   quoin-oracle DEVICE [seed=N] [mtu=N] [memory=BYTES] [trace=FILE]
+//   quoin-oracle DEVICE [seed=N] [mtu=N] [memory=BYTES] [trace=PREFIX]
 //
 // Everything that decides is in host.cc and link.cc; here are the device, the clock and the wait. No shortcut is taken:
 // what the kernel sends is what the stack gets, a packet at a time, and the other way round.
@@ -15,6 +15,7 @@
 #include <linux/if.h>
 #include <linux/if_tun.h>
 #include <poll.h>
+#include <signal.h>
 #include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
@@ -136,7 +137,7 @@ class Edge {
 
 int run(int count, char** words) {
   if (count < 2) {
-    std::fprintf(stderr, "usage: quoin-oracle DEVICE [seed=N] [mtu=N] [memory=BYTES] [trace=FILE]\n");
+    std::fprintf(stderr, "usage: quoin-oracle DEVICE [seed=N] [mtu=N] [memory=BYTES] [trace=PREFIX]\n");
     return 2;
   }
   const auto config = read_config(count, words);
@@ -146,6 +147,7 @@ int run(int count, char** words) {
     std::fprintf(stderr, "quoin-oracle: no TUN device %s: %s\n", words[1], std::strerror(errno));
     return 1;
   }
+  signal(SIGPIPE, SIG_IGN);  // a driver that is gone ends the input; the trace is still to be written
   Host host(*config, now());
   std::puts("ready");
   std::fflush(stdout);

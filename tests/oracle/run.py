@@ -4,7 +4,7 @@
 usage: run.py [--long] [--only TEXT] [--program FILE] [--jobs N] [--seed N] [--report FILE] [--traces FOLDER] [--list]
 
 Each case runs in a process and a network namespace of its own; several run at once. A line says "ok", "FAIL" or "SKIP" and
-the sentence of the case. The packets of a case that failed are kept as a pcapng file for Wireshark, at both ends of the
+the sentence of the case. The packets of a case that failed are kept as pcapng files for Wireshark, one for either end of the
 link. The same seed gives each packet the same fate, though the kernel's own timing may differ. Without --long a
 selection of under half a minute is played. There are no demands on time, only limits beyond which a case counts as hung.
 Exit code 77 without root or /dev/net/tun: nothing could be tried.
@@ -21,7 +21,7 @@ import zlib
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import table  # noqa: E402
-from kernel_side import Failure, Network, enter_new_network  # noqa: E402
+from kernel_side import Failure, Network, become_parent_of_orphans, enter_new_network  # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 PROGRAM = os.path.join(HERE, "..", "..", "build", "release", "bin", "quoin-oracle")
@@ -33,7 +33,7 @@ class Running:
 
     def __init__(self, case, options):
         self.case = case
-        self.trace = os.path.join(options.traces, case.file_name() + ".pcapng")
+        self.trace = os.path.join(options.traces, case.file_name())
         self.began = time.monotonic()
         self.verdict = b""
         self.pipe, told = os.pipe()
@@ -43,6 +43,9 @@ class Running:
             os.setsid()
             os._exit(play(case, options, self.trace, told))
         os.close(told)
+
+    def traces(self):
+        return [f"{self.trace}.{place}.pcapng" for place in ("kernel", "stack")]
 
     def overdue(self):
         return time.monotonic() - self.began > self.case.hang_limit
@@ -55,11 +58,18 @@ class Running:
 
     def end(self):
         os.close(self.pipe)
-        try:
-            os.killpg(self.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
+        os.kill(self.pid, signal.SIGKILL)
         os.waitpid(self.pid, 0)
+        # Its quoin-oracle ends with its input, once the trace is written.
+        end = time.monotonic() + 5
+        while time.monotonic() < end:
+            try:
+                os.waitpid(-self.pid, os.WNOHANG)
+                time.sleep(0.002)
+            except ChildProcessError:
+                break
+        else:
+            os.killpg(self.pid, signal.SIGKILL)
         return self.verdict.decode(errors="replace")
 
 
@@ -75,7 +85,6 @@ def play(case, options, trace, told):
         network.stop()
     except Failure as problem:
         tell(f"FAIL {problem}")
-        network.stop()
     except BaseException:  # whatever it is, it is this case's failure
         tell("FAIL " + traceback.format_exc())
     return 0
@@ -101,9 +110,10 @@ def play_all(cases, options, say):
             ok = word == "ok"
             failed += not ok
             say("ok" if ok else "FAIL", one.case, time.monotonic() - one.began, text if ok else text or "the case died",
-                one.trace)
-            if ok and os.path.exists(one.trace) and not options.keep:
-                os.unlink(one.trace)
+                one.traces())
+            for path in one.traces():
+                if ok and os.path.exists(path) and not options.keep:
+                    os.unlink(path)
     return failed
 
 
@@ -144,14 +154,15 @@ def main():
     options.traces = options.traces or tempfile.mkdtemp(prefix="quoin-oracle-")
     os.makedirs(options.traces, exist_ok=True)
 
-    def say(word, case, seconds, text, trace):
+    def say(word, case, seconds, text, traces):
         note = f": {text}" if word == "ok" and text else ""
         print(f"{word:<4} {case.sentence} ({seconds:.1f} s){note}", flush=True)
         if word != "ok":
-            print("     " + text.strip().replace("\n", "\n     ") + f"\n     trace: {trace}", flush=True)
+            print("     " + text.strip().replace("\n", "\n     ") + "".join(f"\n     trace: {path}" for path in traces), flush=True)
         write(word, case.sentence)
 
     began = time.monotonic()
+    become_parent_of_orphans()
     failed = play_all(cases, options, say)
     print(f"{len(cases) - failed} of {len(cases)} oracle cases passed in {time.monotonic() - began:.0f} s")
     if not os.listdir(options.traces):

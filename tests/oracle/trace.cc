@@ -1,7 +1,6 @@
 #include "trace.h"
 
 #include <algorithm>
-#include <string_view>
 
 namespace quoin::oracle {
 namespace {
@@ -11,7 +10,6 @@ constexpr std::uint32_t interface_description = 1;
 constexpr std::uint32_t enhanced_packet = 6;
 constexpr std::uint32_t byte_order_magic = 0x1a2b3c4d;
 constexpr std::uint16_t link_type_raw = 101;
-constexpr std::uint16_t option_name = 2;
 constexpr std::uint16_t option_time_resolution = 9;
 constexpr std::uint8_t nanoseconds_resolution = 9;
 
@@ -30,31 +28,25 @@ Trace::Trace(const std::string& path) : file_(path.empty() ? nullptr : std::fope
   section.u16(0, Endian::little);
   section.u64(~std::uint64_t{0}, Endian::little);  // the section's length is not said
   block(section_header, section.bytes());
-  for (const std::string_view name : {"kernel", "stack"}) {
-    Writer one(memory);
-    one.u16(link_type_raw, Endian::little);
-    one.u16(0, Endian::little);
-    one.u32(bytes_kept, Endian::little);
-    one.u16(option_name, Endian::little);
-    one.u16(static_cast<std::uint16_t>(name.size()), Endian::little);
-    one.put(bytes_of(name));
-    pad(one);
-    one.u16(option_time_resolution, Endian::little);
-    one.u16(1, Endian::little);
-    one.u8(nanoseconds_resolution);
-    pad(one);
-    one.u32(0, Endian::little);  // the end of the options
-    block(interface_description, one.bytes());
-  }
+  Writer interface(memory);
+  interface.u16(link_type_raw, Endian::little);
+  interface.u16(0, Endian::little);
+  interface.u32(bytes_kept, Endian::little);
+  interface.u16(option_time_resolution, Endian::little);
+  interface.u16(1, Endian::little);
+  interface.u8(nanoseconds_resolution);
+  pad(interface);
+  interface.u32(0, Endian::little);  // the end of the options
+  block(interface_description, interface.bytes());
 }
 
-void Trace::packet(Place place, Bytes packet, Instant now) {
+void Trace::packet(Bytes packet, Instant now) {
   if (!file_) return;
   std::array<std::byte, bytes_kept + 32> memory;
   Writer one(memory);
   const auto time = static_cast<std::uint64_t>(now.since_zero.count());
   const auto kept = std::min<std::size_t>(packet.size(), bytes_kept);
-  one.u32(static_cast<std::uint32_t>(place), Endian::little);
+  one.u32(0, Endian::little);  // the only interface
   one.u32(static_cast<std::uint32_t>(time >> 32), Endian::little);
   one.u32(static_cast<std::uint32_t>(time), Endian::little);
   one.u32(static_cast<std::uint32_t>(kept), Endian::little);

@@ -1,6 +1,6 @@
 // The packets of a case as a pcapng file that Wireshark opens (draft-ietf-opsawg-pcapng): raw IP, link type 101, times
-// in nanoseconds. Each end of the link is an interface of its own, so that a packet which is seen at one and not at the
-// other was lost between them.
+// in nanoseconds. Each end of the link has a file of its own, so that each shows what one host saw; a packet which is
+// in one and not in the other was lost between them.
 #pragma once
 
 #include <cstdio>
@@ -14,12 +14,11 @@ namespace quoin::oracle {
 
 class Trace {
  public:
-  enum class Place : std::uint8_t { kernel, stack };
   static constexpr std::uint32_t bytes_kept = 256;  // of each packet: headers and the begin of the data
 
   // Where no file can be made, or none is wanted (an empty path), nothing is kept.
   explicit Trace(const std::string& path);
-  void packet(Place place, Bytes packet, Instant now);
+  void packet(Bytes packet, Instant now);
 
  private:
   struct Close {
