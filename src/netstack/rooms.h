@@ -70,9 +70,13 @@ class Stack::Rooms {
   void attend(FlowId id, Instant now);
   std::array<MutableBytes, 2> write_space(FlowId id, TcpFlow& tcp);
   std::size_t bytes_free() const { return config.memory_bytes_max - std::min(config.memory_bytes_max, bytes_used); }
+  // What may still be buffered beyond the floors of flows. Half of the budget is for floors, so that two thousand flows
+  // find room after a few have filled all they may.
   std::size_t bytes_for_buffers() const {
     const std::size_t kept = config.memory_bytes_max / 8;
-    return bytes_free() - std::min(bytes_free(), kept);
+    const std::size_t buffers_max = config.memory_bytes_max / 2;
+    const std::size_t buffered = bytes_used - std::min(bytes_used, table.size() * flow_bytes_floor);
+    return std::min(bytes_free() - std::min(bytes_free(), kept), buffers_max - std::min(buffers_max, buffered));
   }
   bool room_for_flow() const { return bytes_free() >= flow_bytes_floor; }
 
@@ -100,8 +104,9 @@ class Stack::Rooms {
   void handle_packet(Bytes bytes, Instant now);
   bool is_for_us(const IpPacket& packet);
   void handle_udp(const IpPacket& packet, Instant now);
-  void handle_icmp(const IpPacket& packet);
-  bool handle_icmp_error(const IpPacket& packet, const IcmpError& error);
+  void handle_icmp(const IpPacket& packet, Instant now);
+  bool handle_icmp_error(const IpPacket& packet, const IcmpError& error, Instant now);
+  bool handle_too_big(const IcmpError& error, Instant now);
   void handle_tsmp(const IpPacket& packet, Instant now);
 
   // tcp_inbound.cc

@@ -86,6 +86,20 @@ TEST(StackTransferMany, a_flow_is_not_opened_without_memory_for_it) {
   EXPECT_LE(world.near.memory_bytes(), config.memory_bytes_max);
 }
 
+TEST(StackTransferMany, two_thousand_flows_find_room_though_each_writes_what_it_can) {
+  TwoStacks world(2, {});
+  const Endpoint far = *Endpoint::parse("100.64.0.2:80");
+  for (int i = 0; i < 2'000; i++) {
+    const auto flow = ActiveOpen::connect(world.near, far, world.now);
+    ASSERT_TRUE(flow) << i;
+    std::size_t room = 0;
+    for (const MutableBytes part : world.near.write_space(*flow)) room += part.size();
+    world.near.commit(*flow, room, world.now);
+    EXPECT_GT(room, 0u) << i;
+  }
+  EXPECT_LE(world.near.memory_bytes(), StackConfig().memory_bytes_max);
+}
+
 TEST(StackTransferMany, a_reader_that_stalls_for_minutes_loses_nothing) {
   // A printer out of paper.
   TwoStacks world(3, {});
