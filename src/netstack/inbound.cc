@@ -9,6 +9,9 @@
 namespace quoin::netstack {
 namespace {
 
+constexpr std::size_t path_mtu_min_v4 = 576;    // RFC 1122, section 3.3.3
+constexpr std::size_t path_mtu_min_v6 = 1'280;  // RFC 8200, section 5
+
 bool is_among(const std::vector<IpAddress>& addresses, const IpAddress& address) {
   return std::ranges::find(addresses, address) != addresses.end();
 }
@@ -57,7 +60,7 @@ void Stack::Rooms::handle_packet(Bytes bytes, Instant now) {
   if (packet->protocol == IpProtocol::tcp) return handle_tcp(*packet, now);
   end_run(now);  // so that flows see each other's packets in the order of the burst
   if (packet->protocol == IpProtocol::udp) return handle_udp(*packet, now);
-  if (packet->protocol == (v4 ? IpProtocol::icmp : IpProtocol::icmpv6)) return handle_icmp(*packet);
+  if (packet->protocol == (v4 ? IpProtocol::icmp : IpProtocol::icmpv6)) return handle_icmp(*packet, now);
   if (packet->protocol == IpProtocol::tsmp) return handle_tsmp(*packet, now);
   statistics.unknown_protocol++;
 }
@@ -110,12 +113,12 @@ void Stack::Rooms::handle_udp(const IpPacket& packet, Instant now) {
   attend(*id, now);
 }
 
-void Stack::Rooms::handle_icmp(const IpPacket& packet) {
+void Stack::Rooms::handle_icmp(const IpPacket& packet, Instant now) {
   const auto message = parse_icmp(packet);
   if (!message) {
     statistics.bad_transport++;
   } else if (const auto* error = std::get_if<IcmpError>(&*message)) {
-    const bool concerns_a_flow = handle_icmp_error(packet, *error);
+    const bool concerns_a_flow = handle_icmp_error(packet, *error, now);
     (concerns_a_flow ? statistics.icmp_errors_in : statistics.icmp_ignored)++;
   } else if (const auto* echo = std::get_if<IcmpEcho>(&*message); echo != nullptr && !echo->reply) {
     statistics.echo_requests++;
@@ -131,7 +134,8 @@ void Stack::Rooms::handle_icmp(const IpPacket& packet) {
 // RFC 5927, section 4: an error is believed only from the host that it is about, and of TCP only about bytes in flight.
 // Even then it changes nothing about a connection that exists (a soft error: the timers decide); an open that nobody
 // has answered yet ends.
-bool Stack::Rooms::handle_icmp_error(const IpPacket& packet, const IcmpError& error) {
+bool Stack::Rooms::handle_icmp_error(const IpPacket& packet, const IcmpError& error, Instant now) {
+  if (error.what == IcmpUnreachable::too_big) return handle_too_big(error, now);
   if (error.destination != packet.source || error.source != packet.destination) return false;
   const FlowKey key{error.protocol, {error.source, error.source_port}, {error.destination, error.destination_port}};
   const auto id = table.find(key);
@@ -145,6 +149,22 @@ bool Stack::Rooms::handle_icmp_error(const IpPacket& packet, const IcmpError& er
   }
   if (find<UdpFlow>(*id) == nullptr) return false;
   if (error.what == IcmpUnreachable::port) end(*id, CloseReason::port_unreachable);
+  return true;
+}
+
+// RFC 1191 and RFC 8201, for TCP. Any router on the way may say it, behind a peer that routes for others, so it is
+// believed from anywhere if it quotes bytes in flight (RFC 5927, section 7.2), and no lower than every path must carry.
+bool Stack::Rooms::handle_too_big(const IcmpError& error, Instant now) {
+  const FlowKey key{error.protocol, {error.source, error.source_port}, {error.destination, error.destination_port}};
+  const auto id = table.find(key);
+  auto* tcp = id ? find<TcpFlow>(*id) : nullptr;
+  if (tcp == nullptr) return false;
+  const tcp::Sender& sender = tcp->connection.sender();
+  const tcp::Position position = tcp::unwrap(sender.una(), error.sequence);
+  if (position < sender.una() || position >= sender.sent_end()) return false;
+  const std::size_t mtu = std::max(error.mtu, error.source.is_v4() ? path_mtu_min_v4 : path_mtu_min_v6);
+  tcp->connection.set_mss(mtu - ip_header_bytes(error.source.version()) - tcp::header_bytes_min);
+  attend(*id, now);
   return true;
 }
 

@@ -1,5 +1,6 @@
 #include "netstack/stack_bench_test.h"
 
+#include <algorithm>
 #include <utility>
 
 #include <gtest/gtest.h>
@@ -59,6 +60,18 @@ std::optional<SentTcp> read_tcp(const Buffer& packet) {
   return SentTcp{*ip, parsed->header, parsed->payload};
 }
 
+Buffer too_big_packet(const IpAddress& router, std::size_t mtu, Bytes about) {
+  const IpAddress back = parse_ip(about).value().source;
+  Buffer message = from_hex(router.is_v4() ? "0304000000000000" : "0200000000000000").value();
+  Writer(MutableBytes(message).subspan(4)).u32(static_cast<std::uint32_t>(mtu));
+  append(message, about.first(std::min<std::size_t>(about.size(), 200)));
+  const std::uint8_t protocol = router.is_v4() ? IpProtocol::icmp : IpProtocol::icmpv6;
+  ChecksumSum sum = router.is_v4() ? ChecksumSum() : pseudo_header_sum(router, back, protocol, message.size());
+  sum.add(message);
+  Writer(MutableBytes(message).subspan(2)).u16(sum.checksum());
+  return ip_packet(router, back, protocol, message);
+}
+
 std::optional<IcmpError> read_unreachable(const Buffer& packet) {
   const auto ip = parse_ip(packet);
   if (!ip || (ip->protocol != IpProtocol::icmp && ip->protocol != IpProtocol::icmpv6)) return std::nullopt;
@@ -67,7 +80,7 @@ std::optional<IcmpError> read_unreachable(const Buffer& packet) {
   return std::get<IcmpError>(*message);
 }
 
-Bench::Bench(StackConfig config, std::uint64_t seed) : random(seed), stack(config, random, now) {
+Bench::Bench(StackConfig config, std::uint64_t seed) : random(seed), stack(config, random, now), mtu_(config.mtu) {
   stack.set_addresses({our_v4, our_v6});
 }
 
@@ -83,7 +96,7 @@ void Bench::deliver(std::vector<Buffer> packets) {
 
 std::vector<Buffer> Bench::sent() {
   std::vector<Buffer> packets;
-  PacketBatch batch(1'280);
+  PacketBatch batch(mtu_);
   while (stack.poll_transmit(batch, now)) {
     for (std::size_t i = 0; i < batch.size(); i++) packets.push_back(to_buffer(batch.packet(i)));
     batch.clear();

@@ -32,6 +32,8 @@ struct SentTcp {
   Bytes payload;
 };
 std::optional<SentTcp> read_tcp(const Buffer& packet);
+// What a router says of a packet that was too big for its next link.
+Buffer too_big_packet(const IpAddress& router, std::size_t mtu, Bytes about);
 std::optional<IcmpError> read_unreachable(const Buffer& packet);
 
 class Bench {
@@ -61,6 +63,7 @@ class Bench {
 
  private:
   static void expect_one(std::size_t count);
+  std::size_t mtu_;
 };
 
 }  // namespace quoin::netstack::testing

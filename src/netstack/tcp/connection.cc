@@ -250,7 +250,8 @@ void Connection::handle_keepalive_timer(Instant now) {
 }
 
 void Connection::set_mss(std::size_t mss) {
-  config_.mss = std::min(config_.mss, std::max(mss, peer_mss_min));
+  if (mss >= config_.mss) return;
+  config_.mss = std::max(mss, peer_mss_min);
   if (state_ != State::syn_sent && state_ != State::syn_received) sender_.set_mss(payload_mss());
 }
 

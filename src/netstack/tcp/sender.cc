@@ -28,7 +28,10 @@ void Sender::start(const Negotiated& negotiated, Instant now) {
   set_mss(negotiated.mss);
 }
 
+// What is in flight was cut for the old size. It comes again in packets of the new one, and that it did not arrive says
+// nothing about congestion (RFC 8201, section 5.4).
 void Sender::set_mss(std::size_t mss) {
+  if (mss < mss_) board_.mark_all_lost();
   mss_ = mss;
   board_.set_mss(mss);
   recovery_.start(mss, sack_);

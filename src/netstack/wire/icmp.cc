@@ -10,18 +10,21 @@ namespace quoin::netstack {
 namespace {
 
 constexpr std::uint8_t v4_echo_reply = 0, v4_unreachable = 3, v4_echo_request = 8;
-constexpr std::uint8_t v6_unreachable = 1, v6_echo_request = 128, v6_echo_reply = 129;
+constexpr std::uint8_t v6_unreachable = 1, v6_too_big = 2, v6_echo_request = 128, v6_echo_reply = 129;
 
 ChecksumSum sum_for(const IpAddress& source, const IpAddress& destination, std::size_t length) {
   if (source.is_v4()) return {};
   return pseudo_header_sum(source, destination, IpProtocol::icmpv6, length);  // RFC 4443, section 2.3
 }
 
+constexpr std::uint8_t v4_fragmentation_needed = 4;  // a code of v4_unreachable
+
 IcmpUnreachable meaning(IpVersion version, std::uint8_t code) {
   const bool v4 = version == IpVersion::v4;
   if (code == (v4 ? 1 : 3)) return IcmpUnreachable::host;
   if (code == (v4 ? 3 : 4)) return IcmpUnreachable::port;
   if (v4 ? (code == 9 || code == 10 || code == 13) : code == 1) return IcmpUnreachable::prohibited;
+  if (v4 && code == v4_fragmentation_needed) return IcmpUnreachable::too_big;
   return IcmpUnreachable::other;
 }
 
@@ -31,6 +34,7 @@ std::uint8_t code_of(IpVersion version, IcmpUnreachable what) {
     case IcmpUnreachable::host: return v4 ? 1 : 3;
     case IcmpUnreachable::port: return v4 ? 3 : 4;
     case IcmpUnreachable::prohibited: return v4 ? 13 : 1;
+    case IcmpUnreachable::too_big:
     case IcmpUnreachable::other: break;
   }
   return 0;  // network unreachable, no route
@@ -99,11 +103,13 @@ std::optional<IcmpMessage> parse_icmp(const IpPacket& packet) {
   reader.skip(2);
   if (type == (v4 ? v4_echo_request : v6_echo_request) && code == 0) return IcmpEcho{false, reader.rest()};
   if (type == (v4 ? v4_echo_reply : v6_echo_reply) && code == 0) return IcmpEcho{true, reader.rest()};
-  if (type != (v4 ? v4_unreachable : v6_unreachable)) return IcmpOther{};
-  reader.skip(4);  // unused
-  // "Fragmentation needed" (3/4) speaks of a path smaller than the tunnel's: every packet here is one of at most 1280.
-  const auto error = read_quote(meaning(packet.source.version(), code), packet.source.version(), reader.rest());
+  const bool v6_packet_too_big = !v4 && type == v6_too_big;
+  if (type != (v4 ? v4_unreachable : v6_unreachable) && !v6_packet_too_big) return IcmpOther{};
+  const std::uint32_t mtu = reader.u32();  // unused, or the low half of it (RFC 1191), or all (RFC 4443, section 3.2)
+  const IcmpUnreachable what = v6_packet_too_big ? IcmpUnreachable::too_big : meaning(packet.source.version(), code);
+  auto error = read_quote(what, packet.source.version(), reader.rest());
   if (!error) return std::nullopt;
+  if (what == IcmpUnreachable::too_big) error->mtu = v4 ? mtu & 0xffff : mtu;
   return *error;
 }
 

@@ -23,6 +23,7 @@ enum class IcmpUnreachable : std::uint8_t {
   host,        // 3/1,  1/3
   port,        // 3/3,  1/4
   prohibited,  // 3/13, 1/1
+  too_big,     // read only: 3/4, and the type 2 of ICMPv6
   other,       // read only: network, protocol, source route, beyond scope, ...
 };
 
@@ -41,6 +42,7 @@ struct IcmpError {
   std::uint16_t source_port;
   std::uint16_t destination_port;
   std::uint32_t sequence;  // of TCP
+  std::size_t mtu;         // of the link that was too small, where too_big; 0: a router that does not say (RFC 1191)
 };
 
 // Also "of a type that means nothing here"; malformed ones and bad checksums are no message at all.
