@@ -33,6 +33,11 @@ Result<Command, UsageExit> parse_command_line(int argc, const char* const* argv)
       ->allow_extra_args(false);
   open_command->add_option("--reason", open.reason, "why, for the audit file");
 
+  gate::ExtendRequest extend;
+  auto* extend_command = with_socket(app.add_subcommand("extend", "Keep an open device open for longer"));
+  extend_command->add_option("DEVICE", extend.device, "the open device")->required();
+  extend_command->add_option("--for", extend.lasts, "how much longer from now, such as 30m")->required();
+
   std::string close_device;
   bool close_all = false;
   auto* close_command = with_socket(app.add_subcommand("close", "Close a device at once"));
@@ -70,6 +75,7 @@ Result<Command, UsageExit> parse_command_line(int argc, const char* const* argv)
     if (services_option->count() > 0) open.services = services;
     return SocketCommand{socket, open, false};
   }
+  if (extend_command->parsed()) return SocketCommand{socket, extend, false};
   if (close_command->parsed()) {
     return SocketCommand{socket, gate::CloseRequest{close_all ? std::nullopt : std::optional(close_device)}, false};
   }

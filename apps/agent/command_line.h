@@ -16,7 +16,7 @@ constexpr const char* usual_state_dir = "/var/lib/quoin-agent";
 struct RunCommand {
   std::string config_file;
 };
-struct SocketCommand {  // open, close, status
+struct SocketCommand {  // open, extend, close, status
   std::string socket = usual_socket;
   gate::Request request;
   bool as_json = false;

@@ -16,6 +16,7 @@ Queue without_grants(Queue&& queue) {
     const auto* closed = std::get_if<WarrantClosed>(&waiting.record);
     if (opened != nullptr) never_opened.insert(opened->device);
     const bool never = opened != nullptr || std::holds_alternative<EngineerAdmitted>(waiting.record) ||
+                       std::holds_alternative<WarrantExtended>(waiting.record) ||
                        (closed != nullptr && never_opened.erase(closed->device) > 0);
     if (!never) kept.push_back(std::move(waiting));
   }

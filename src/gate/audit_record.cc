@@ -68,6 +68,11 @@ std::string text_of_record(const WarrantOpened& r) {
   members.add_if_any("reason", r.reason).add("until", r.until).add("services", r.services);
   return members.add("engineers", r.engineers).text();
 }
+std::string text_of_record(const WarrantExtended& r) {
+  Members members("extended");
+  members.add("device", r.device).add("by", r.by).add("until", r.until).add("until_before", r.until_before);
+  return members.text();
+}
 std::string text_of_record(const WarrantRegistered& r) {
   Members members("registered");
   members.add("device", r.device).add("name", r.name).add("addresses", r.addresses).add("node_key", r.node_key);

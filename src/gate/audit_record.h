@@ -35,6 +35,12 @@ struct WarrantOpened {  // synced before anything opens
   std::string reason;
   std::string until;
 };
+struct WarrantExtended {  // synced before the new end counts
+  std::string device;
+  std::string by;
+  std::string until;
+  std::string until_before;
+};
 struct WarrantRegistered {  // the names that the control server gave it
   std::string device;
   std::string node_key;
@@ -98,7 +104,7 @@ struct FeatureIgnored {  // the control server asked for something outside the c
   std::string feature;
 };
 
-using AuditRecord = std::variant<AgentStarted, AgentStopped, FileRepaired, RecordsLost, WarrantOpened,
+using AuditRecord = std::variant<AgentStarted, AgentStopped, FileRepaired, RecordsLost, WarrantOpened, WarrantExtended,
                                  WarrantRegistered, CommandRefused, WarrantClosed, EngineerAdmitted, EngineerRefused,
                                  FlowOpened, FlowEnded, FlowRefused, FeatureIgnored>;
 

@@ -110,7 +110,8 @@ struct Cases : Functions... {
 // Boost.JSON keeps the last of two members of one name, so nothing can be smuggled past the checks below.
 Result<Request, std::string> judge(RequestShape&& shape) {
   const auto refuse = [](std::string why) { return failure("The request is not understood: " + why + "."); };
-  const bool for_open = shape.lasts || shape.services || shape.engineers || shape.reason;
+  const bool for_open_alone = shape.services || shape.engineers || shape.reason;
+  const bool for_open = shape.lasts || for_open_alone;
   if (shape.command == "status") {
     if (for_open || shape.device || shape.all) return refuse("status takes nothing with it");
     return StatusRequest{};
@@ -126,7 +127,13 @@ Result<Request, std::string> judge(RequestShape&& shape) {
                        std::move(shape.engineers).value_or(std::vector<std::string>()),
                        std::move(shape.reason).value_or("")};
   }
-  return refuse("there are open, close and status");
+  if (shape.command == "extend") {
+    if (!shape.device || !shape.lasts || shape.all || for_open_alone) {
+      return refuse("extend takes one device and how long, nothing else");
+    }
+    return ExtendRequest{*std::move(shape.device), *std::move(shape.lasts)};
+  }
+  return refuse("there are open, extend, close and status");
 }
 
 }  // namespace
@@ -148,6 +155,11 @@ std::string encode(const Request& request) {
                               .services = open.services,
                               .engineers = open.engineers,
                               .reason = open.reason};
+                   },
+                   [&](const ExtendRequest& extend) {
+                     shape.command = "extend";
+                     shape.device = extend.device;
+                     shape.lasts = extend.lasts;
                    },
                    [&](const CloseRequest& close) {
                      shape.command = "close";

@@ -1,7 +1,8 @@
-// What `quoin-agent open|close|status` says to the daemon over agent.sock: one JSON object on one line each way, then
-// the connection is closed. Both sides' codecs stand here.
+// What `quoin-agent open|extend|close|status` says to the daemon over agent.sock: one JSON object on one line each way,
+// then the connection is closed. Both sides' codecs stand here.
 //
 //     {"command":"open","device":"mfp","for":"30m","services":"web,snmp","engineers":["alice@example.com"],"reason":"E 3.2"}
+//     {"command":"extend","device":"mfp","for":"30m"}
 //     {"command":"close","device":"mfp"}    {"command":"close","all":true}    {"command":"status"}
 //
 //     {"code":0,"text":"mfp is open until ...","open":[{"device":"mfp","name":"mfp-1",...}],...}
@@ -52,6 +53,11 @@ struct OpenRequest {
   std::string reason;
   bool operator==(const OpenRequest&) const = default;
 };
+struct ExtendRequest {  // so much longer from now
+  std::string device;
+  std::string lasts;  // "30m"
+  bool operator==(const ExtendRequest&) const = default;
+};
 struct CloseRequest {
   std::optional<std::string> device;  // nothing: all
   bool operator==(const CloseRequest&) const = default;
@@ -59,7 +65,7 @@ struct CloseRequest {
 struct StatusRequest {
   bool operator==(const StatusRequest&) const = default;
 };
-using Request = std::variant<OpenRequest, CloseRequest, StatusRequest>;
+using Request = std::variant<OpenRequest, ExtendRequest, CloseRequest, StatusRequest>;
 
 struct EngineerStatus {
   std::string engineer;
@@ -90,7 +96,7 @@ struct DeviceStatus {
 struct Reply {
   ExitCode code = ExitCode::done;
   std::string text;                               // for the person; lines end in '\n' except the last
-  std::optional<std::vector<DeviceStatus>> open;  // status: all; open: the one
+  std::optional<std::vector<DeviceStatus>> open;  // status: all; open and extend: the one
   std::vector<std::string> devices;               // status: the configured ones
   std::string audit_file;                         // status
   std::string audit_head;

@@ -121,6 +121,7 @@ void Gate::Core::on(StopRequested&&, WallTime wall, Instant now) {
 
 void Gate::Core::settle(WallTime wall, Instant now) {
   answer_openers();
+  answer_extenders();
   remove_gone();
   answer_closers();
   if (stopping_until_ && sessions_.empty() && !stop_recorded_) {
@@ -147,6 +148,15 @@ void Gate::Core::answer_openers() {
     send_reply(waiting->first, *std::move(verdict));
     openers_.erase(waiting);
   }
+}
+
+void Gate::Core::answer_extenders() {
+  std::erase_if(extenders_, [&](const auto& each) {
+    Session* of = session(each.second);
+    auto verdict = of == nullptr ? std::nullopt : of->take_extension_verdict();
+    if (verdict) send_reply(each.first, *std::move(verdict));
+    return verdict.has_value();
+  });
 }
 
 void Gate::Core::remove_gone() {

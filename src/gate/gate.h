@@ -10,7 +10,8 @@
 //     checking    the neighbour lookup must find the described MAC address, and no other
 //     recording   the grant is on disk before anything opens
 //     starting    lock open, tunnel started, sockets and roots handed over; registered and relay connected within 20 s
-//     open        engineers admitted by name, flows dialled to the one pinned address
+//     open        engineers admitted by name, flows dialled to the one pinned address; a person may extend it, which
+//                 is on disk before the lock and the tunnel are told the new end
 //     closing     the tunnel is asked to log out and go, and killed one second later
 #pragma once
 

@@ -51,7 +51,7 @@ void Gate::Core::on(CommandArrived&& command, WallTime wall, Instant now) {
                   {ExitCode::refused, "Only root and members of the group quoin may do this."}, wall, now);
   }
   if (!command.request) return send_reply(command.command, reply(ExitCode::wrong_usage, command.request.error()));
-  if (openers_.size() + closers_.size() >= commands_waiting_max) {
+  if (openers_.size() + extenders_.size() + closers_.size() >= commands_waiting_max) {
     return send_reply(command.command, reply(ExitCode::failed, "Too many commands are waiting; try again."));
   }
   std::visit([&](const auto& request) { run(command.command, command.caller, request, wall, now); }, *command.request);
@@ -59,6 +59,7 @@ void Gate::Core::on(CommandArrived&& command, WallTime wall, Instant now) {
 
 void Gate::Core::on(CommandGone&& command, WallTime wall, Instant now) {
   closers_.erase(command.command);
+  extenders_.erase(command.command);  // what was asked for stays asked for; status shows it
   const auto opener = openers_.find(command.command);
   if (opener == openers_.end()) return;
   // Whoever asked would not know that it is open.
@@ -90,23 +91,8 @@ Result<Warrant, Gate::Core::Refused> Gate::Core::judge(const Caller& caller, con
                                                        Instant now) {
   const auto refused = [](ExitCode code, std::string sentence) { return failure(Refused{code, std::move(sentence)}); };
   if (stopping_until_) return refused(ExitCode::failed, "The agent is stopping.");
-  const DeviceConfig* device = desk_.config.device(request.device);
-  if (device == nullptr) {
-    std::string names;
-    for (const std::string& name : desk_.config.device_names()) names += (names.empty() ? "" : ", ") + name;
-    return refused(ExitCode::wrong_usage,
-                   "There is no device " + quoted(request.device) + "; the configuration names " + names + ".");
-  }
-  const auto lasts = parse_duration(request.lasts);
-  if (!lasts || *lasts <= Duration(0)) {
-    return refused(ExitCode::wrong_usage, quoted(request.lasts) + " is not a time to be open; say 45s, 30m or 4h.");
-  }
-  const Duration longest = desk_.config.warrant.longest;
-  if (*lasts > longest) {
-    return refused(ExitCode::refused, pair::printable(request.lasts, 40) +
-                                          " is longer than warrant.longest allows; ask for " + duration_text(longest) +
-                                          " at most.");
-  }
+  const DeviceConfig* device = TRY(device_named(request.device));
+  const Duration lasts = TRY(time_asked_for(request.lasts));
   auto services = request.services ? parse_services(*request.services) : named_services();
   if (!services) return refused(ExitCode::wrong_usage, std::move(services.error()));
   auto engineers = TRY(narrow_engineers(request.engineers));
@@ -135,12 +121,32 @@ Result<Warrant, Gate::Core::Refused> Gate::Core::judge(const Caller& caller, con
                   .engineers = std::move(engineers),
                   .opened_by = pair::printable(caller.name, 64),
                   .reason = request.reason,
-                  .ends = now + *lasts,
-                  .ends_wall = wall + *lasts};
+                  .ends = now + lasts,
+                  .ends_wall = wall + lasts};
   if (!desk_.lock.may_open(warrant, wall, now)) {
     return refused(ExitCode::failed, device->name + " cannot be opened: the lock refuses; check the clock.");
   }
   return warrant;
+}
+
+Result<const DeviceConfig*, Gate::Core::Refused> Gate::Core::device_named(const std::string& name) const {
+  if (const DeviceConfig* device = desk_.config.device(name)) return device;
+  std::string names;
+  for (const std::string& each : desk_.config.device_names()) names += (names.empty() ? "" : ", ") + each;
+  return failure(Refused{ExitCode::wrong_usage,
+                         "There is no device " + quoted(name) + "; the configuration names " + names + "."});
+}
+
+Result<Duration, Gate::Core::Refused> Gate::Core::time_asked_for(const std::string& text) const {
+  const auto lasts = parse_duration(text);
+  if (!lasts || *lasts <= Duration(0)) {
+    return failure(Refused{ExitCode::wrong_usage, quoted(text) + " is not a time to be open; say 45s, 30m or 4h."});
+  }
+  const Duration longest = desk_.config.warrant.longest;
+  if (*lasts <= longest) return *lasts;
+  return failure(Refused{ExitCode::refused, pair::printable(text, 40) +
+                                                " is longer than warrant.longest allows; ask for " +
+                                                duration_text(longest) + " at most."});
 }
 
 Result<std::vector<std::string>, Gate::Core::Refused> Gate::Core::narrow_engineers(
@@ -159,6 +165,43 @@ Result<std::vector<std::string>, Gate::Core::Refused> Gate::Core::narrow_enginee
     }
   }
   return named;
+}
+
+// ---- extend -----------------------------------------------------------------------------------------------------
+
+void Gate::Core::run(CommandId id, const Caller& caller, const ExtendRequest& request, WallTime wall, Instant now) {
+  auto extended = judge(request, wall, now);
+  if (!extended) return refuse(id, caller, "extend", request.device, std::move(extended.error()), wall, now);
+  const auto of = session_of(request.device);
+  extenders_.emplace(id, of->first);
+  extended->session->extend(extended->ends, pair::printable(caller.name, 64), wall);
+}
+
+Result<Gate::Core::Extended, Gate::Core::Refused> Gate::Core::judge(const ExtendRequest& request, WallTime wall,
+                                                                    Instant now) {
+  const auto refused = [](ExitCode code, std::string sentence) { return failure(Refused{code, std::move(sentence)}); };
+  if (stopping_until_) return refused(ExitCode::failed, "The agent is stopping.");
+  const DeviceConfig* device = TRY(device_named(request.device));
+  const Duration lasts = TRY(time_asked_for(request.lasts));
+  const auto found = session_of(device->name);
+  if (found == sessions_.end()) {
+    return refused(ExitCode::refused, device->name + " is not open, so it cannot be extended; open it.");
+  }
+  Session& session = *found->second;
+  if (session.phase() != Session::Phase::open || session.is_being_extended()) {
+    const char* what = session.phase() == Session::Phase::closing ? "closed"
+                       : session.is_being_extended()              ? "extended by somebody else"
+                                                                  : "opened";
+    return refused(ExitCode::refused, device->name + " is just being " + what + "; try again in a moment.");
+  }
+  const Ends ends{now + lasts, wall + lasts};
+  const auto allowed = desk_.lock.may_extend(device->name, ends, wall, now);
+  if (allowed) return Extended{&session, ends};
+  if (allowed.error() == Lock::Refusal::no_later) {
+    return refused(ExitCode::refused, device->name + " is open until " + calendar_text(session.warrant().ends_wall) +
+                                          " anyway, and an extension never shortens: to end it earlier, close it.");
+  }
+  return refused(ExitCode::failed, device->name + " cannot be extended: the lock refuses; check the clock.");
 }
 
 // ---- close and status -------------------------------------------------------------------------------------------

@@ -69,9 +69,17 @@ class Gate::Core {
 
   // gate_commands.cc
   void run(CommandId id, const Caller& caller, const OpenRequest& request, WallTime wall, Instant now);
+  void run(CommandId id, const Caller& caller, const ExtendRequest& request, WallTime wall, Instant now);
   void run(CommandId id, const Caller& caller, const CloseRequest& request, WallTime wall, Instant now);
   void run(CommandId id, const Caller& caller, const StatusRequest& request, WallTime wall, Instant now);
   Result<Warrant, Refused> judge(const Caller& caller, const OpenRequest& request, WallTime wall, Instant now);
+  struct Extended {
+    Session* session;
+    Ends ends;
+  };
+  Result<Extended, Refused> judge(const ExtendRequest& request, WallTime wall, Instant now);
+  Result<const DeviceConfig*, Refused> device_named(const std::string& name) const;
+  Result<Duration, Refused> time_asked_for(const std::string& lasts) const;
   Result<std::vector<std::string>, Refused> narrow_engineers(const std::vector<std::string>& named) const;
   void refuse(CommandId id, const Caller& caller, std::string command, std::string device, Refused refused,
               WallTime wall, Instant now);
@@ -81,6 +89,7 @@ class Gate::Core {
   std::map<SessionId, std::unique_ptr<Session>>::iterator session_of(const std::string& device);
   void settle(WallTime wall, Instant now);
   void answer_openers();
+  void answer_extenders();
   void remove_gone();
   void answer_closers();
   void plan_next_look(WallTime wall, Instant now);
@@ -89,6 +98,7 @@ class Gate::Core {
   std::map<SessionId, std::unique_ptr<Session>> sessions_;
   SessionId last_session_ = 0;
   std::map<CommandId, SessionId> openers_;
+  std::map<CommandId, SessionId> extenders_;
   std::map<CommandId, Closer> closers_;
   RefusalBudget refusals_;
   std::optional<Instant> stopping_until_;

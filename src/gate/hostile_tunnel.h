@@ -50,7 +50,11 @@ class HostileTunnel {
     switch (random_.below(24)) {
       case 0: site.open(random_.below(2) == 0 ? "mfp" : "laser", random_.below(2) == 0 ? "45s" : "4h"); break;
       case 1:
-        if (random_.below(3) == 0) site.command(CloseRequest{random_.below(2) == 0 ? "mfp" : "laser"});
+        if (random_.below(3) == 0) {
+          site.command(CloseRequest{random_.below(2) == 0 ? "mfp" : "laser"});
+        } else {
+          site.command(ExtendRequest{random_.below(2) == 0 ? "mfp" : "laser", random_.below(2) == 0 ? "50s" : "3h"});
+        }
         break;
       case 2: site.pass(milliseconds(random_.below(3000))); break;
       case 3:

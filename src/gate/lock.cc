@@ -15,6 +15,11 @@ bool beyond(Point end, Point start, Duration longest) {
   return start <= Point::max() - longest && end > start + longest;
 }
 
+// What is left until the earlier of two ends that both lie ahead.
+Duration left_until(Instant ends, WallTime ends_wall, WallTime wall, Instant now) {
+  return std::min(ends - now, ends_wall - wall);
+}
+
 }  // namespace
 
 Lock::Lock(std::vector<std::string> devices, Duration longest)
@@ -42,6 +47,26 @@ void Lock::close(std::string_view device) {
   if (const auto found = open_.find(device); found != open_.end()) open_.erase(found);
 }
 
+Result<void, Lock::Refusal> Lock::may_extend(std::string_view device, Ends ends, WallTime wall, Instant now) {
+  const Warrant* warrant = in_force(device, wall, now);
+  if (warrant == nullptr) return failure(Refusal::not_open);
+  if (ends.at <= now || ends.wall <= wall) return failure(Refusal::no_time);
+  if (beyond(ends.at, now, longest_) || beyond(ends.wall, wall, longest_)) return failure(Refusal::too_long);
+  // Both are near enough by now for the sums not to overflow.
+  if (left_until(ends.at, ends.wall, wall, now) <= left_until(warrant->ends, warrant->ends_wall, wall, now)) {
+    return failure(Refusal::no_later);
+  }
+  return {};
+}
+
+Result<void, Lock::Refusal> Lock::extend(std::string_view device, Ends ends, WallTime wall, Instant now) {
+  if (const auto allowed = may_extend(device, ends, wall, now); !allowed) return allowed;
+  Warrant& warrant = open_.find(device)->second;
+  warrant.ends = ends.at;
+  warrant.ends_wall = ends.wall;
+  return {};
+}
+
 const Warrant* Lock::in_force(std::string_view device, WallTime wall, Instant now) {
   std::erase_if(open_, [&](const auto& each) { return over(each.second, wall, now); });
   const auto found = open_.find(device);
@@ -52,7 +77,7 @@ std::optional<Instant> Lock::next_end(WallTime wall, Instant now) const {
   std::optional<Instant> next;
   for (const auto& [device, warrant] : open_) {
     const Duration left =
-        over(warrant, wall, now) ? Duration(0) : std::min(warrant.ends - now, warrant.ends_wall - wall);
+        over(warrant, wall, now) ? Duration(0) : left_until(warrant.ends, warrant.ends_wall, wall, now);
     if (!next || now + left < *next) next = now + left;
   }
   return next;

@@ -26,6 +26,8 @@ class Lock {
     already_open,
     no_time,   // it would be over before it began
     too_long,  // beyond the longest allowed, by either clock
+    not_open,  // nothing is there to extend
+    no_later,  // it would end no later than it does anyway
   };
 
   Lock(std::vector<std::string> devices, Duration longest);
@@ -34,6 +36,11 @@ class Lock {
   [[nodiscard]] Result<void, Refusal> may_open(const Warrant& warrant, WallTime wall, Instant now);
   [[nodiscard]] Result<void, Refusal> open(Warrant warrant, WallTime wall, Instant now);
   void close(std::string_view device);
+
+  // Gives an open device a new end. It moves later only, by whichever clock comes first, and the longest time allowed
+  // counts from this moment, as it does for `open`. All else of the warrant stays.
+  [[nodiscard]] Result<void, Refusal> may_extend(std::string_view device, Ends ends, WallTime wall, Instant now);
+  [[nodiscard]] Result<void, Refusal> extend(std::string_view device, Ends ends, WallTime wall, Instant now);
 
   // The warrant of a device, if it is in force at this moment. To be asked each time that something is to pass. Valid
   // until the next call.

@@ -105,6 +105,10 @@ Session::Ending audit_ending() {
 Session::Ending expired_ending() {
   return ending("the time was up", ExitCode::failed, "The time was up before the device was open; ask for more.");
 }
+Session::Ending clocks_ending() {
+  return ending("a clock was set while it was being extended", ExitCode::failed,
+                "A clock was set while the device was being extended; open it again.");
+}
 Session::Ending tunnel_ending(const std::string& how) {
   return ending("the tunnel ended by itself: " + how, ExitCode::failed,
                 "The tunnel ended while it was opening (" + how + "); see the agent's log, and try again.");
@@ -120,6 +124,10 @@ std::string opened_sentence(const DeviceStatus& status, Duration lasts) {
   return status.device + " is open until " + status.until + " (" + duration_text(lasts) + ") as " + status.name + ", " +
          joined(status.addresses) + ".\nEngineers: " + engineers_text(status) +
          ". Services: " + joined(status.services) + ".";
+}
+
+std::string extended_sentence(const DeviceStatus& status, Duration lasts) {
+  return status.device + " is open until " + status.until + " now (" + duration_text(lasts) + " from now).";
 }
 
 std::string status_text(const Reply& reply) {

@@ -21,10 +21,12 @@ Session::Ending other_device_ending(const DeviceConfig& device);
 Session::Ending slow_ending();
 Session::Ending audit_ending();
 Session::Ending expired_ending();
+Session::Ending clocks_ending();
 Session::Ending tunnel_ending(const std::string& how);
 Session::Ending rules_ending(const std::string& what);
 
 std::string opened_sentence(const DeviceStatus& status, Duration lasts);
+std::string extended_sentence(const DeviceStatus& status, Duration lasts);
 std::string status_text(const Reply& reply);
 std::string problem_word(pair::ProblemKind kind);
 

@@ -46,6 +46,7 @@ void Session::handle(NeighboursFound&& result, WallTime wall, Instant now) {
 void Session::records_written(WallTime wall, Instant now) {
   if (phase_ == Phase::recording && desk_.audit.is_written(*grant_)) start(wall, now);
   if (phase_ != Phase::starting && phase_ != Phase::open) return;
+  if (extension_ && desk_.audit.is_written(extension_->record)) extended(wall, now);
   for (const auto& key : admissions_.newly_admitted(desk_.audit)) desk_.send(id_, pair::Admission{key, true});
 }
 
@@ -101,9 +102,46 @@ void Session::opened(WallTime wall, Instant now) {
   phase_ = Phase::open;
   DeviceStatus now_open = status(wall, now);
   Reply reply;
-  reply.text = opened_sentence(now_open, std::min(warrant_.ends - now, warrant_.ends_wall - wall) + milliseconds(999));
+  reply.text = opened_sentence(now_open, left(wall, now) + milliseconds(999));
   reply.open = std::vector{std::move(now_open)};
   verdict_ = std::move(reply);
+}
+
+Duration Session::left(WallTime wall, Instant now) const {
+  return std::min(warrant_.ends - now, warrant_.ends_wall - wall);
+}
+
+// ---- a later end ------------------------------------------------------------------------------------------------
+
+void Session::extend(Ends ends, std::string by, WallTime wall) {
+  const AuditQueue::Ticket record = desk_.audit.add(WarrantExtended{.device = device_.name,
+                                                                    .by = std::move(by),
+                                                                    .until = calendar_text(ends.wall),
+                                                                    .until_before = calendar_text(warrant_.ends_wall)},
+                                                    wall);
+  if (record == 0) {
+    extension_verdict_ = reply(ExitCode::failed, device_.name + " was not extended: too many records wait for the " +
+                                                     "audit file; try again in a moment.");
+    return;
+  }
+  extension_ = {.ends = ends, .record = record};
+  desk_.audit.hurry();
+}
+
+void Session::extended(WallTime wall, Instant now) {
+  if (past_deadline(wall, now)) return;
+  const Ends ends = extension_->ends;
+  // The file says so already: what the clocks do not let come true ends the warrant.
+  if (!desk_.lock.extend(device_.name, ends, wall, now)) return end(clocks_ending(), wall, now);
+  extension_.reset();
+  warrant_.ends = ends.at;
+  warrant_.ends_wall = ends.wall;
+  desk_.send(id_, pair::Extend{warrant_.ends});
+  DeviceStatus now_open = status(wall, now);
+  Reply reply;
+  reply.text = extended_sentence(now_open, left(wall, now) + milliseconds(999));
+  reply.open = std::vector{std::move(now_open)};
+  extension_verdict_ = std::move(reply);
 }
 
 // ---- ending -----------------------------------------------------------------------------------------------------
@@ -131,6 +169,10 @@ void Session::leave(Ending&& ending, bool at_once, WallTime wall, Instant now) {
                                   .flows_refused = flows_.refused(),
                                   .admissions_refused_unwritten = admissions_.refused_without_room()},
                     wall);
+  }
+  if (std::exchange(extension_, std::nullopt)) {
+    extension_verdict_ =
+        reply(ExitCode::failed, device_.name + " ended while it was being extended: " + ending.why + ".");
   }
   if (is_opening()) verdict_ = reply(ending.code, std::move(ending.sentence));
   if (child_ == Child::none || child_ == Child::gone) return finish(wall);

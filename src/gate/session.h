@@ -67,6 +67,10 @@ class Session {
   // Shuts the door now; what is left is to be rid of the tunnel.
   void end(Ending ending, WallTime wall, Instant now);
 
+  // A new end, which the lock would allow. It counts once its record is on disk.
+  void extend(Ends ends, std::string by, WallTime wall);
+  bool is_being_extended() const { return extension_.has_value(); }
+
   Phase phase() const { return phase_; }
   bool is_opening() const { return phase_ < Phase::open; }
   bool is_stuck() const { return stuck_; }
@@ -75,6 +79,8 @@ class Session {
   std::optional<Instant> next_timeout() const;
   // Once, when it has been decided whether the opening came to something.
   std::optional<Reply> take_verdict() { return std::exchange(verdict_, std::nullopt); }
+  // Once, when it has been decided whether an extension came to something.
+  std::optional<Reply> take_extension_verdict() { return std::exchange(extension_verdict_, std::nullopt); }
   DeviceStatus status(WallTime wall, Instant now) const;
 
  private:
@@ -83,6 +89,8 @@ class Session {
   void start(WallTime wall, Instant now);
   void introduce();  // the first message to a tunnel
   void opened(WallTime wall, Instant now);
+  void extended(WallTime wall, Instant now);
+  Duration left(WallTime wall, Instant now) const;
   void end_and_kill(Ending ending, WallTime wall, Instant now);
   void leave(Ending&& ending, bool at_once, WallTime wall, Instant now);
   void kill(Instant now);
@@ -109,7 +117,7 @@ class Session {
 
   const SessionId id_;
   const DeviceConfig& device_;
-  const Warrant warrant_;
+  Warrant warrant_;  // only its end ever changes, after the lock's copy has
   Desk& desk_;
   Admissions admissions_;
   Flows flows_;
@@ -123,6 +131,12 @@ class Session {
   std::optional<Instant> doubt_at_;
   bool stuck_ = false;
   std::optional<Reply> verdict_;
+  struct Extension {
+    Ends ends;
+    AuditQueue::Ticket record;
+  };
+  std::optional<Extension> extension_;  // being written down
+  std::optional<Reply> extension_verdict_;
 
   std::optional<pair::Registered> registered_;
   std::size_t registrations_written_ = 0;

@@ -155,8 +155,7 @@ DeviceStatus Session::status(WallTime wall, Instant now) const {
     for (const IpAddress& address : registered_->addresses) out.addresses.push_back(address.text());
   }
   out.until = calendar_text(warrant_.ends_wall);
-  const Duration left = std::min(warrant_.ends - now, warrant_.ends_wall - wall);
-  out.seconds_left = std::max<std::int64_t>(0, std::chrono::ceil<seconds>(left).count());
+  out.seconds_left = std::max<std::int64_t>(0, std::chrono::ceil<seconds>(left(wall, now)).count());
   out.opened_by = warrant_.opened_by;
   out.reason = warrant_.reason;
   out.engineers = warrant_.engineers;

@@ -163,10 +163,17 @@ void SimulatedEdge::on(SendToChild& effect) {
     promise(tunnel.received.empty(), "a tunnel is introduced once, first of all");
     tunnel.deadline = begin->deadline;
   }
+  if (const auto* extend = std::get_if<pair::Extend>(&effect.message)) {
+    promise(now < tunnel.deadline && now < extend->deadline, "what is over is not extended");
+    promise(extend->deadline <= now + config.warrant.longest, "no extension reaches beyond the longest time");
+    promise(++extensions_ <= records("extended"), "nothing is extended without a record on disk");
+    tunnel.deadline = extend->deadline;
+  }
   const bool is_close = std::holds_alternative<pair::Close>(effect.message);
   if (tunnel.asked_to_go) {
     promise(!is_close && !std::holds_alternative<pair::JoinKey>(effect.message) &&
-                !std::holds_alternative<pair::Admission>(effect.message),
+                !std::holds_alternative<pair::Admission>(effect.message) &&
+                !std::holds_alternative<pair::Extend>(effect.message),
             "a tunnel that was asked to go gets nothing to stay for");
   }
   promise(now < tunnel.deadline || is_close || tunnel.asked_to_go, "after the deadline a tunnel is only asked to go");

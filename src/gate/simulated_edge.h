@@ -110,6 +110,7 @@ class SimulatedEdge {
   std::set<TaskId> cancelled_;
   CommandId last_command_ = 0;
   HandleId last_handle_ = 0;
+  std::size_t extensions_ = 0;
   bool append_under_way_ = false;
 };
 

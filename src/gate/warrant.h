@@ -10,6 +10,12 @@
 
 namespace quoin::gate {
 
+// A moment by both clocks.
+struct Ends {
+  Instant at;
+  WallTime wall;
+};
+
 struct Warrant {
   std::string device;
   pair::Services services;

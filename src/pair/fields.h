@@ -89,6 +89,9 @@ void fields(auto& on, Of<JoinKey> auto& m) {
   on(m.key);
 }
 void fields(auto&, Of<Close> auto&) {}
+void fields(auto& on, Of<Extend> auto& m) {
+  on(m.deadline);
+}
 
 // ---- parts
 

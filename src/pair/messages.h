@@ -168,9 +168,12 @@ struct JoinKey {
   std::string key;
 };  // wiped by both sides after use
 struct Close {};  // log out and go
+struct Extend {   // the deadline is this one from now on
+  Instant deadline;
+};
 
-using FromGate =
-    std::variant<Begin, UdpSockets, OwnPrefixes, Connected, Failed, Resolved, Pinged, Admission, JoinKey, Close>;
+using FromGate = std::variant<Begin, UdpSockets, OwnPrefixes, Connected, Failed, Resolved, Pinged, Admission, JoinKey,
+                              Close, Extend>;
 
 // ---- codec
 // ----------------------------------------------------------------------------------------------------------------

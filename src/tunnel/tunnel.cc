@@ -51,6 +51,8 @@ void Tunnel::handle(const pair::FromGate& message, Instant now) {
     node_.provide_join_key(key->key, now);
   } else if (const auto* prefixes = std::get_if<pair::OwnPrefixes>(&message)) {
     node_.set_own_prefixes(prefixes->prefixes, now);
+  } else if (const auto* extend = std::get_if<pair::Extend>(&message)) {
+    if (now < deadline_) deadline_ = extend->deadline;  // what is over stays over
   } else if (std::holds_alternative<pair::Close>(message)) {
     begin_closing(EndReason::logged_out, now);
   }
