@@ -2,7 +2,7 @@
 import importlib
 import re
 
-PARTS = ["transfers", "options", "windows", "closing", "resets", "opening", "datagrams", "many"]
+PARTS = ["transfers", "options", "windows", "closing", "resets", "opening", "datagrams", "paths", "many"]
 registered = []
 
 
