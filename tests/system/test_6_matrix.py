@@ -13,7 +13,7 @@ from site_lab import HERE, ROOT, Failure, ipv4, ipv6, sha256, until
 from world import expect, long_test, test
 
 EVERY_SERVICE = "web,ipp,snmp,raw,lpd,telnet,ssh,ping"
-FORWARDED = {"mfp": ("127.0.1.21", (22, 80, 443, 515, 631, 9100)), "laser": ("127.0.1.22", (23, 80, 9100))}
+FORWARDED = {"mfp": ("192.0.2.21", (22, 80, 443, 515, 631, 9100)), "laser": ("192.0.2.22", (23, 80, 9100))}
 
 
 def clients():
@@ -152,10 +152,11 @@ def open_both(world):
 
 @contextlib.contextmanager
 def forwarded(lab, entries):
-    """In the user form: every port of the printers as a port of a loopback address, through the client's SOCKS5 proxy."""
+    """In the user form: every port of the printers as a port of an address of our own, through the client's SOCKS5 proxy."""
     carriers = []
     try:
         for device, (address, ports) in FORWARDED.items():
+            lab.run("support", "ip", "address", "replace", f"{address}/32", "dev", "lo", check=True)  # programs call 127/8 localhost
             carriers.append(lab.start("support", "python3", f"{HERE}/socks_forward.py", 1055, address, ipv4(entries[device]), *ports,
                                       stdout=subprocess.PIPE, text=True))
             expect(carriers[-1].stdout.readline() == "ready\n", "the forwarder did not start")
@@ -164,6 +165,8 @@ def forwarded(lab, entries):
         for carrier in carriers:
             carrier.kill()
             carrier.wait(5)
+        for address, _ in FORWARDED.values():
+            lab.run("support", "ip", "address", "del", f"{address}/32", "dev", "lo")
 
 
 def in_tun_form(world, folder):

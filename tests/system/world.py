@@ -68,6 +68,7 @@ class World:
     def engineer(self, form="tun", client=None):
         """Alice's tailscaled is up, in this form and from this folder (none: the everyday version)."""
         if self._engineer != (form, client):
+            self._engineer = None
             self.lab.engineer(form, "alice", client)
             self._engineer = (form, client)
 
