@@ -3,6 +3,9 @@
 // seqpacket_linux.cc is the only file of the project that sends or receives descriptors. Received ones are
 // close-on-exec. A descriptor that did not arrive (the receiver's table was full, or more came than are wanted) is
 // reported with its packet, so that the receiver refuses what it was for; what arrived beside it is closed.
+//
+// A packet may hold a secret: what was received is wiped once its handler has returned, and what had to wait to be sent
+// once it has left.
 #pragma once
 
 #include <deque>
@@ -50,6 +53,9 @@ class Seqpacket {
 
  private:
   struct Queued {
+    Queued(Bytes packet, std::vector<Descriptor> beside) : bytes(to_buffer(packet)), descriptors(std::move(beside)) {}
+    Queued(Queued&&) = delete;
+    ~Queued();
     Buffer bytes;
     std::vector<Descriptor> descriptors;
   };

@@ -5,6 +5,7 @@
 
 #include <sys/socket.h>
 
+#include "base/secret.h"
 #include "io/seqpacket.h"
 
 namespace quoin::io {
@@ -14,6 +15,10 @@ namespace {
 constexpr int packets_per_turn = 16;  // then the loop gets to everything else
 
 }  // namespace
+
+Seqpacket::Queued::~Queued() {
+  wipe(bytes);
+}
 
 Result<std::pair<Descriptor, Descriptor>, SystemError> Seqpacket::make_pair() {
   int ends[2];
@@ -46,7 +51,7 @@ Result<void, Seqpacket::SendError> Seqpacket::send(Bytes packet, std::vector<Des
     return failure(SendError::full);
   }
   queued_bytes_ += packet.size();
-  queue_.push_back({to_buffer(packet), std::move(descriptors)});
+  queue_.emplace_back(packet, std::move(descriptors));
   return {};
 }
 
@@ -107,7 +112,9 @@ void Seqpacket::receive() {
         return;
       case Attempt::done: break;
     }
+    const std::size_t length = received.bytes.size();
     shared->handlers.received(std::move(received));
+    wipe(MutableBytes(shared->space).first(length));
     if (shared.use_count() == 1) return;  // destroyed
   }
   readiness_.wait_readable([this] { receive(); });

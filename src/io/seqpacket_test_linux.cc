@@ -64,6 +64,23 @@ TEST_F(SeqpacketTest, keeps_packets_apart_and_in_order) {
   EXPECT_EQ(far_heard.packets, (std::vector<std::string>{"one", "two"}));
 }
 
+TEST_F(SeqpacketTest, wipes_what_was_received_once_its_handler_has_returned) {
+  Bytes shown;  // the space it stands in lives as long as the socket
+  bool was_there = false;
+  Seqpacket near(loop, std::move(near_end), 0, near_heard.handlers());
+  Seqpacket far(loop, std::move(far_end), 0,
+                {.received =
+                     [&](Seqpacket::Received received) {
+                       shown = received.bytes;
+                       was_there = text_of(shown) == "tskey-secret";
+                     },
+                 .closed = [] {}});
+  ASSERT_TRUE(near.send(bytes_of("tskey-secret")));
+  ASSERT_TRUE(run_until(loop, [&] { return !shown.empty(); }));
+  EXPECT_TRUE(was_there);
+  EXPECT_EQ(text_of(shown), std::string(shown.size(), '\0'));
+}
+
 TEST_F(SeqpacketTest, carries_a_descriptor_that_works_and_closes_its_own_copy) {
   Seqpacket near(loop, std::move(near_end), 0, near_heard.handlers());
   Seqpacket far(loop, std::move(far_end), 1, far_heard.handlers());
