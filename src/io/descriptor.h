@@ -39,6 +39,12 @@ enum class ReadError {
   too_large,  // more than bytes_max
 };
 
+// Where a program was started with standard input, output or error closed, its next files would take their numbers:
+// what is printed would go into them, and a child that is given standard error would be given one of them. Fills what
+// is missing with the null device, opened so that reading and printing fail as they would have. False if that is not
+// there.
+bool fill_standard_numbers();
+
 // All that can be read from here to the end of the file, for files handed over by another process.
 Result<Buffer, ReadError> read_to_end(const Descriptor& file, std::size_t bytes_max);
 

@@ -1,5 +1,6 @@
 #include <cerrno>
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include "io/descriptor.h"
@@ -8,6 +9,15 @@ namespace quoin::io {
 
 void Descriptor::close() {
   if (number_ >= 0) ::close(std::exchange(number_, -1));
+}
+
+bool fill_standard_numbers() {
+  for (int number = STDIN_FILENO; number <= STDERR_FILENO; number++) {
+    if (fcntl(number, F_GETFD) >= 0) continue;
+    // The lowest free number is given out, and those below are taken.
+    if (open("/dev/null", number == STDIN_FILENO ? O_WRONLY : O_RDONLY) != number) return false;
+  }
+  return true;
 }
 
 Result<Buffer, ReadError> read_to_end(const Descriptor& file, std::size_t bytes_max) {
