@@ -51,6 +51,7 @@ Result<Descriptor, FileFailure> open_for_reading(const std::string& path);  // t
 constexpr const char* system_roots_path = "/etc/ssl/certs/ca-certificates.crt";
 
 // Writes beside it, syncs, renames over it and syncs the folder: after a crash there is the old content or the new.
+// After a failure it is the old one, unless the disk itself refused the last step.
 Result<void, FileFailure> replace_file(const std::string& path, Bytes content, std::uint32_t mode = 0600);
 
 // A file that only grows (and shrinks once, to cut a torn end off). One process writes it.

@@ -109,8 +109,12 @@ Result<void, FileFailure> check_file(int file, const std::string& path, FileTrus
   return {};
 }
 
+Descriptor open_folder_of(const std::string& path) {
+  return Descriptor(open(folder_of(path).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+}
+
 Result<void, FileFailure> sync_folder_of(const std::string& path) {
-  const Descriptor folder(open(folder_of(path).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const Descriptor folder = open_folder_of(path);
   if (!folder || fsync(folder.number()) != 0) return file_failure("sync the folder of", path);
   return {};
 }
@@ -167,7 +171,9 @@ Result<Descriptor, FileFailure> open_for_reading(const std::string& path) {
 
 Result<void, FileFailure> replace_file(const std::string& path, Bytes content, std::uint32_t mode) {
   const std::string beside = path + ".new";
-  unlink(beside.c_str());  // of a run that was cut short
+  unlink(beside.c_str());                          // of a run that was cut short
+  const Descriptor folder = open_folder_of(path);  // before the new content is there: this may fail
+  if (!folder) return file_failure("open the folder of", path);
   Descriptor file(open(beside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode));
   if (!file) return file_failure("make", beside);
   if (!write_all(file.number(), content) || fsync(file.number()) != 0 || rename(beside.c_str(), path.c_str()) != 0) {
@@ -175,7 +181,8 @@ Result<void, FileFailure> replace_file(const std::string& path, Bytes content, s
     unlink(beside.c_str());
     return why;
   }
-  return sync_folder_of(path);
+  if (fsync(folder.number()) != 0) return file_failure("sync the folder of", path);
+  return {};
 }
 
 Result<AppendFile, FileFailure> AppendFile::open(const std::string& path, std::uint32_t mode) {

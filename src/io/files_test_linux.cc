@@ -152,6 +152,22 @@ TEST_F(FilesTest, keeps_the_old_content_when_the_disk_is_full) {
   EXPECT_FALSE(std::filesystem::exists(path("head.new")));
 }
 
+TEST_F(FilesTest, keeps_the_old_content_when_descriptors_run_out) {
+  ASSERT_TRUE(replace_file(path("head"), bytes_of("old")));
+  rlimit before{};
+  getrlimit(RLIMIT_NOFILE, &before);
+  const int next = dup(STDERR_FILENO);  // the lowest number that is free
+  close(next);
+  for (const int spare : {0, 1}) {  // one descriptor is enough for the file, or for its folder, not for both
+    const rlimit few{static_cast<rlim_t>(next + spare), before.rlim_max};
+    setrlimit(RLIMIT_NOFILE, &few);
+    const auto replaced = replace_file(path("head"), bytes_of("new"));
+    setrlimit(RLIMIT_NOFILE, &before);
+    EXPECT_FALSE(replaced);
+    EXPECT_EQ(content("head"), "old");
+  }
+}
+
 TEST_F(FilesTest, appends_whole_records_across_openings) {
   {
     auto file = AppendFile::open(path("audit"));
@@ -205,6 +221,21 @@ TEST_F(FilesTest, a_lock_is_held_by_one_process_until_it_ends) {
   kill(child, SIGKILL);
   waitpid(child, nullptr, 0);
   EXPECT_TRUE(LockFile::take(path("lock")));
+}
+
+TEST(StandardNumbers, are_taken_where_they_were_closed_so_that_no_file_gets_them) {
+  const pid_t child = fork();
+  if (child == 0) {
+    for (int number = 0; number <= 2; number++) close(number);
+    bool right = fill_standard_numbers() && fill_standard_numbers();
+    char byte = 0;
+    right = right && read(0, &byte, 1) < 0 && write(1, &byte, 1) < 0 && write(2, &byte, 1) < 0;
+    const auto next = open_for_reading("/dev/null");
+    _exit(right && next && next->number() > 2 ? 0 : 1);
+  }
+  int status = -1;
+  waitpid(child, &status, 0);
+  EXPECT_EQ(status, 0);
 }
 
 TEST(SystemRoots, are_readable_where_debian_keeps_them) {
