@@ -57,7 +57,10 @@ Result<AuditFiles::Opened, std::string> AuditFiles::open(const std::string& stat
   }
   std::optional<gate::FileRepaired> repaired;
   if (!verdict->whole()) repaired = gate::FileRepaired{verdict->records_beyond_head, verdict->bytes_torn};
-  return Opened{AuditFiles(std::move(*file), audit_head_path(state_dir)), {verdict->last, repaired}};
+  const auto head = io::read_file(audit_head_path(state_dir), head_bytes_max, io::FileTrust::any);
+  if (!head && head.error().error != io::FileError::missing) return failure(head.error().text);
+  return Opened{AuditFiles(std::move(*file), audit_head_path(state_dir), head ? std::string(text_of(*head)) : ""),
+                {verdict->last, repaired}};
 }
 
 bool AuditFiles::perform(const gate::AppendAudit& append) {
@@ -70,14 +73,33 @@ bool AuditFiles::perform(const gate::AppendAudit& append) {
     return io::replace_file(head_path_, bytes_of(append.head));
   };
   const auto done = attempt();
-  if (done) return true;
+  if (done) {
+    if (append.sync) head_ = append.head;
+    return true;
+  }
   io::log(io::LogLevel::error, "audit: " + done.error().text);
-  if (file_.size() != before && !file_.cut(before)) {
+  if (!take_back(append, before)) {
     is_broken_ = true;
-    io::log(io::LogLevel::error,
-            "audit: the file could not be cut back either; nothing is recorded, so nothing opens, until a restart");
+    io::log(
+        io::LogLevel::error,
+        "audit: what was begun could not be taken back either; nothing is recorded, so nothing opens, until a restart");
   }
   return false;
+}
+
+// The head first: one that is ahead of its file says that somebody has cut the file. The file is cut also where nothing
+// was appended whole, because a torn record must not stand before the next one.
+bool AuditFiles::take_back(const gate::AppendAudit& append, std::uint64_t before) {
+  if (append.sync) {
+    const auto head = io::read_file(head_path_, head_bytes_max, io::FileTrust::any);
+    const bool is_missing = !head && head.error().error == io::FileError::missing;
+    const std::string_view found = head ? text_of(*head) : std::string_view();
+    if (!head && !is_missing) return false;
+    if (found != head_ && !io::replace_file(head_path_, bytes_of(head_.empty() ? gate::AuditHead().text() : head_))) {
+      return false;
+    }
+  }
+  return file_.cut(before).has_value();
 }
 
 }  // namespace quoin::apps

@@ -32,11 +32,15 @@ class AuditFiles {
   bool perform(const gate::AppendAudit& append);  // whether it is done; a failed one leaves the file as it was
 
  private:
-  AuditFiles(io::AppendFile file, std::string head_path) : file_(std::move(file)), head_path_(std::move(head_path)) {}
+  AuditFiles(io::AppendFile file, std::string head_path, std::string head)
+      : file_(std::move(file)), head_path_(std::move(head_path)), head_(std::move(head)) {}
+
+  bool take_back(const gate::AppendAudit& append, std::uint64_t before);
 
   io::AppendFile file_;
   std::string head_path_;
-  bool is_broken_ = false;  // the file could not be cut back: nothing is appended any more
+  std::string head_;        // what the head file has; empty if there is none yet
+  bool is_broken_ = false;  // an append could not be taken back: nothing is appended any more
 };
 
 struct AuditFiles::Opened {
