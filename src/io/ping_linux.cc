@@ -15,6 +15,7 @@ namespace quoin::io {
 
 namespace {
 
+constexpr int packets_per_turn = 64;          // a device that floods with replies does not keep everything else waiting
 constexpr std::size_t echo_header_bytes = 8;  // type, code, checksum, identifier, sequence number
 constexpr std::uint8_t echo_request_v4 = 8;
 constexpr std::uint8_t echo_request_v6 = 128;
@@ -108,13 +109,14 @@ void Ping::send() {
 
 void Ping::receive() {
   std::array<std::byte, echo_header_bytes + payload_bytes_max + 60> space;  // 60: the largest IPv4 header
-  for (;;) {
+  for (int packet = 0; packet < packets_per_turn; packet++) {
     const ssize_t length = recv(socket_->number(), space.data(), space.size(), MSG_DONTWAIT);
     if (length < 0 && errno == EINTR) continue;
-    if (length < 0 && errno == EAGAIN) return socket_->wait_readable([this] { receive(); });
+    if (length < 0 && errno == EAGAIN) break;
     if (length < 0) return finish(failure(says_unreachable(errno) ? PingError::unreachable : PingError::failed));
     if (answers(Bytes(space).first(static_cast<std::size_t>(length)))) return finish(now() - sent_);
   }
+  socket_->wait_readable([this] { receive(); });
 }
 
 bool Ping::answers(Bytes packet) const {

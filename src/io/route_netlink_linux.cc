@@ -58,6 +58,9 @@ void each_attribute(Bytes bytes, const std::function<void(std::uint16_t, Bytes)>
   }
 }
 
+// News of the neighbour table come as fast as hosts of the LAN make them; the rest waits for the next turn.
+constexpr int drained_per_turn = 1024;
+
 // The fixed part of a message of ours, and its attributes; nothing if it is of another type or too short.
 template <class Fixed>
 std::optional<Fixed> fixed_part(Bytes message, std::uint16_t type, Bytes& attributes) {
@@ -130,7 +133,10 @@ Result<Descriptor, SystemError> RouteNetlink::watch_neighbours() {
 
 void RouteNetlink::drain(int watching) {
   std::array<std::byte, 4096> space;
-  while (recv(watching, space.data(), space.size(), MSG_DONTWAIT) >= 0 || errno == EINTR || errno == ENOBUFS) {
+  for (int message = 0; message < drained_per_turn; message++) {
+    const bool more =
+        recv(watching, space.data(), space.size(), MSG_DONTWAIT) >= 0 || errno == EINTR || errno == ENOBUFS;
+    if (!more) return;
   }
 }
 
