@@ -102,7 +102,7 @@ void DeviceSockets::wait_for_datagram(netstack::FlowId flow) {
 }
 
 void DeviceSockets::receive_datagrams(netstack::FlowId flow) {
-  for (;;) {
+  for (int turn = 0; turn < datagrams_per_turn; turn++) {
     const auto found = udp_.find(flow);
     if (found == udp_.end()) return;
     const auto datagram = found->second->receive(datagram_space_);
@@ -113,6 +113,7 @@ void DeviceSockets::receive_datagrams(netstack::FlowId flow) {
     if (datagram.error() == io::UdpFlowStop::would_block) return wait_for_datagram(flow);
     return tunnel_.device_refused(flow, io::now());  // refused or broken: the engineer hears that nothing is there
   }
+  if (udp_.contains(flow)) wait_for_datagram(flow);  // a device that never stops does not keep everything else waiting
 }
 
 void DeviceSockets::close(netstack::FlowId flow, bool reset) {

@@ -15,6 +15,7 @@ class DeviceSockets {
  public:
   // What is moved for one flow before the others get their turn.
   static constexpr std::size_t bytes_per_turn = 256 * 1024;
+  static constexpr int datagrams_per_turn = 64;
 
   // `moved` is called after a socket's readiness has led to work: drain the tunnel then.
   DeviceSockets(io::Loop& loop, tunnel::Tunnel& tunnel, io::Callback moved);

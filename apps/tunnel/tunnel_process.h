@@ -24,6 +24,8 @@ class TunnelProcess {
  public:
   // What is read from one socket or stream before the others get their turn.
   static constexpr int bursts_per_turn = 16;
+  // For the last words to leave. A gate that does not read them keeps no process with its keys alive.
+  static constexpr Duration last_words_max = milliseconds(500);
 
   // `pair` is our end of the gate's socket pair. Makes every timer it will ever have: the sandbox closes after this.
   TunnelProcess(io::Loop& loop, io::Descriptor pair);
@@ -58,6 +60,7 @@ class TunnelProcess {
   io::Timer timer_;
   io::Seqpacket pair_;
   bool is_ending_ = false;
+  std::optional<Instant> gone_by_;  // once it ends
 
   std::string control_host_;
   std::uint16_t control_port_ = 0;
