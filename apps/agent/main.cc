@@ -6,6 +6,7 @@
 #include "agent_process.h"
 #include "command_line.h"
 #include "commands.h"
+#include "io/descriptor.h"
 #include "io/limits.h"
 #include "io/log.h"
 #include "io/own_program.h"
@@ -22,7 +23,7 @@ ExitCode complain(ExitCode code, const std::string& sentence) {
 ExitCode run(const quoin::apps::RunCommand& command) {
   using namespace quoin;
   io::start_log("quoin-agent", io::LogLevel::info);
-  const auto text = io::read_file(command.config_file, gate::config_bytes_max, io::FileTrust::any);
+  const auto text = io::read_file(command.config_file, gate::config_bytes_max, io::FileTrust::ours_only);
   if (!text) return complain(ExitCode::wrong_usage, text.error().text);
   // Whole paths: `status` tells others, who stand in other folders, where the audit file is.
   std::error_code unknown_folder;
@@ -47,6 +48,7 @@ ExitCode run(const quoin::apps::RunCommand& command) {
 
 int main(int argc, char** argv) {
   using namespace quoin;
+  if (!io::fill_standard_numbers()) return static_cast<int>(ExitCode::failed);  // and nowhere to say why
   const auto command = apps::parse_command_line(argc, argv);
   if (!command) {
     std::fputs(command.error().text.c_str(), command.error().code == 0 ? stdout : stderr);
