@@ -133,7 +133,8 @@ void AgentProcess::accept(std::unique_ptr<io::LineConnection> connection) {
   line = std::move(connection);
   line->start({.line =
                    [this, id](std::string_view text) {
-                     connections_.at(id).patience.reset();
+                     // One command a connection: the gate knows both by one id.
+                     if (!std::exchange(connections_.at(id).patience, nullptr)) return;
                      const auto& peer = connections_.at(id).line->peer();
                      gate::Caller caller{.uid = peer.user,
                                          .name = io::user_name(peer.user).value_or(std::to_string(peer.user))};
