@@ -88,6 +88,20 @@ def no_configuration(world):
         says(agent.run_to_its_end(), USAGE, agent.config, part)
 
 
+@test("a configuration that others may write, of another user, or behind a link is refused")
+def configuration_of_others(world):
+    agent = OwnAgent(seat(), "configuration-of-others")
+    agent.prepare()
+    os.chmod(agent.config, 0o666)
+    says(agent.run_to_its_end(), USAGE, f"{agent.config} may be written by others", "chmod go-w")
+    os.chmod(agent.config, 0o644)
+    os.chown(agent.config, 65534, 0)
+    says(agent.run_to_its_end(), USAGE, f"{agent.config} belongs to another user")
+    os.chown(agent.config, 0, 0)
+    os.symlink(agent.config, f"{agent.folder}/link.toml")
+    says(agent.run_to_its_end(config=f"{agent.folder}/link.toml"), USAGE, f"{agent.folder}/link.toml", "name the file itself")
+
+
 @test("files that the configuration names are looked at when the agent starts")
 def named_files(world):
     for name, key, what in (("lab-ca.pem", "ca_file", "control.ca_file"), ("join.key", "join_key_file", "control.join_key_file")):
@@ -315,6 +329,26 @@ def nonsense_on_the_socket(world):
         shut(agent)
         agent.ok("status")
         expect(agent.descriptors() == before, f"{before} descriptors before, {agent.descriptors()} after")
+
+
+@test("one connection to the socket is one command; what follows it is not heard")
+def second_command_of_a_connection(world):
+    with OwnAgent(seat(), "second-command").start() as agent:
+        with sockets.socket(sockets.AF_UNIX) as line:
+            line.connect(agent.socket)
+            line.settimeout(5)
+            line.sendall(b'{"command":"close","all":true}\n{"command":"open","device":"nosuch","for":"30m"}\n')
+            heard = b"".join(iter(lambda: line.recv(65536), b""))
+        expect(heard.count(b"\n") == 1 and b"Nothing was open" in heard, f"heard {heard}")
+        # The first of these takes its time, so that the second arrives before it is answered.
+        with sockets.socket(sockets.AF_UNIX) as line:
+            line.connect(agent.socket)
+            line.settimeout(30)
+            line.sendall(b'{"command":"open","device":"laser","for":"30m"}\n{"command":"open","device":"nosuch","for":"30m"}\n')
+            heard = b"".join(iter(lambda: line.recv(65536), b""))
+        expect(heard.count(b"\n") == 1 and b"nosuch" not in heard, f"heard {heard}")
+        expect(not [r for r in agent.audit() if r["event"] == "refused"], "the second command was heard")
+        shut(agent)
 
 
 @test("the dial guard refuses the agent's own address, its gateway, the broadcast address and other networks when a device is opened")
