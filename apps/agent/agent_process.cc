@@ -29,6 +29,30 @@ pair::Unanswered unanswered(io::DialError error) {
   std::unreachable();
 }
 
+gate::DialFailed proxy_failure(gate::TaskId task, const io::HttpConnectFailure& failure) {
+  using What = io::HttpConnectFailure::What;
+  const auto because = [&](gate::ProxyFault fault) {
+    return gate::DialFailed{task, pair::Unanswered::behind_proxy, gate::ProxyTrouble{fault, failure.status}};
+  };
+  switch (failure.what) {
+    case What::closed: return because(gate::ProxyFault::closed);
+    case What::timed_out: return because(gate::ProxyFault::timed_out);
+    case What::not_http: return because(gate::ProxyFault::not_a_proxy);
+    case What::refused: {
+      const bool other_way = failure.status == 407 && !failure.offers_basic;
+      return because(other_way ? gate::ProxyFault::signs_in_otherwise : gate::ProxyFault::status);
+    }
+    case What::not_reached: break;
+  }
+  switch (failure.dial) {
+    case io::DialError::refused: return because(gate::ProxyFault::refused);
+    case io::DialError::unreachable:
+    case io::DialError::failed: return because(gate::ProxyFault::unreachable);
+    case io::DialError::timed_out: return because(gate::ProxyFault::timed_out);
+  }
+  std::unreachable();
+}
+
 StartFailure of_file(const io::FileFailure& file) {
   const bool of_system = file.error == io::FileError::full || file.error == io::FileError::failed;
   return {of_system ? gate::ExitCode::failed : gate::ExitCode::wrong_usage, file.text};
@@ -284,6 +308,7 @@ void AgentProcess::perform(const gate::Dial& effect) {
     if (!socket) return handle(gate::DialFailed{task, unanswered(socket.error())});
     return handle(gate::Dialled{task, keep(std::move(*socket)), effect.candidates.front()});
   }
+  if (!effect.through_proxy_to.empty()) return dial_through_proxy(effect);
   const auto attempts = static_cast<std::int64_t>(std::max<std::size_t>(effect.candidates.size(), 1));
   tasks_[task] = std::make_unique<io::Dial>(
       loop_, effect.candidates, effect.timeout / attempts, [this, task](Result<io::Dialled, io::DialError> done) {
@@ -291,6 +316,26 @@ void AgentProcess::perform(const gate::Dial& effect) {
         if (!done) return finish_task(task, gate::DialFailed{task, unanswered(done.error())});
         const Endpoint peer = done->to;
         finish_task(task, gate::Dialled{task, keep(std::move(done->socket)), peer});
+      });
+}
+
+void AgentProcess::dial_through_proxy(const gate::Dial& effect) {
+  const gate::TaskId task = effect.task;
+  auto authorization = proxy_authorization(*config_.proxy);
+  if (!authorization) {
+    io::log(io::LogLevel::error, authorization.error());
+    return handle(
+        gate::DialFailed{task, pair::Unanswered::behind_proxy, gate::ProxyTrouble{gate::ProxyFault::no_password}});
+  }
+  std::string request = io::http_connect_request(effect.through_proxy_to, *authorization);
+  wipe(std::as_writable_bytes(std::span(*authorization)));
+  tasks_[task] = std::make_unique<io::HttpConnectDial>(
+      loop_, effect.candidates, std::move(request), effect.timeout,
+      [this, task](Result<io::Dialled, io::HttpConnectFailure> done) {
+        if (!tasks_.contains(task)) return;
+        if (!done) return finish_task(task, proxy_failure(task, done.error()));
+        const Endpoint proxy = done->to;
+        finish_task(task, gate::Dialled{task, keep(std::move(done->socket)), proxy});
       });
 }
 

@@ -14,6 +14,7 @@
 #include "io/entropy.h"
 #include "io/files.h"
 #include "io/host_view.h"
+#include "io/http_connect_dial.h"
 #include "io/neighbour.h"
 #include "io/ping.h"
 #include "io/resolver.h"
@@ -43,7 +44,8 @@ class AgentProcess {
     std::unique_ptr<io::LineConnection> line;
     std::unique_ptr<io::Timer> patience;  // until it has said what it wants
   };
-  using Task = std::variant<std::unique_ptr<io::Dial>, std::unique_ptr<io::Ping>, std::unique_ptr<io::NeighbourLookup>>;
+  using Task = std::variant<std::unique_ptr<io::Dial>, std::unique_ptr<io::HttpConnectDial>, std::unique_ptr<io::Ping>,
+                            std::unique_ptr<io::NeighbourLookup>>;
 
   AgentProcess(io::Loop& loop, gate::Config config, std::string tunnel_program, io::LockFile lock,
                AuditFiles::Opened audit);
@@ -60,6 +62,7 @@ class AgentProcess {
   void perform(const gate::BindUdp& effect);
   void perform(const gate::Resolve& effect);
   void perform(const gate::Dial& effect);
+  void dial_through_proxy(const gate::Dial& effect);
   void perform(const gate::Ping& effect);
   void perform(const gate::LookupNeighbour& effect);
   void perform(const gate::ReadJoinKey& effect);

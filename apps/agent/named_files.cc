@@ -11,6 +11,7 @@ namespace quoin::apps {
 namespace {
 
 constexpr std::size_t join_key_bytes_max = 1024;
+constexpr std::size_t proxy_password_bytes_max = 1024;
 
 std::string trimmed(std::string_view text) {
   const auto first = text.find_first_not_of(" \t\r\n");
@@ -32,6 +33,10 @@ Result<void, std::string> look_at_named_files(const gate::Config& config) {
   TRY(open_relay_roots(config));
   std::string key = TRY(read_join_key(config.control));
   wipe(std::as_writable_bytes(std::span(key)));
+  if (config.proxy) {
+    std::string authorization = TRY(proxy_authorization(*config.proxy));
+    wipe(std::as_writable_bytes(std::span(authorization)));
+  }
   return {};
 }
 
@@ -44,6 +49,21 @@ Result<std::string, std::string> read_join_key(const gate::ControlConfig& config
   wipe(std::as_writable_bytes(std::span(key)));
   return failure("control.join_key_file: " + config.join_key_file +
                  " does not hold a key; put the control server's key, and nothing else, into it");
+}
+
+Result<std::string, std::string> proxy_authorization(const gate::ProxyConfig& config) {
+  if (config.user.empty()) return std::string();
+  if (!config.password_file) return gate::basic_authorization(config.user, config.password.value_or(""));
+  auto content = io::read_file(*config.password_file, proxy_password_bytes_max, io::FileTrust::secret);
+  if (!content) return failure("proxy.password_file: " + content.error().text);
+  std::string_view password = text_of(*content);
+  while (password.ends_with('\n') || password.ends_with('\r')) password.remove_suffix(1);
+  const bool can_be = gate::is_proxy_secret(password);
+  std::string out = can_be ? gate::basic_authorization(config.user, password) : std::string();
+  wipe(*content);
+  if (can_be) return out;
+  return failure("proxy.password_file: " + *config.password_file +
+                 " does not hold a password; put it, and nothing else, on one line");
 }
 
 Result<io::Descriptor, std::string> open_control_roots(const gate::Config& config) {

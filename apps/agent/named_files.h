@@ -14,6 +14,8 @@ namespace quoin::apps {
 Result<void, std::string> look_at_named_files(const gate::Config& config);
 
 Result<std::string, std::string> read_join_key(const gate::ControlConfig& config);  // to be wiped by the caller
+// The value of Proxy-Authorization; empty for a proxy without a user.
+Result<std::string, std::string> proxy_authorization(const gate::ProxyConfig& config);
 Result<io::Descriptor, std::string> open_control_roots(const gate::Config& config);
 Result<io::Descriptor, std::string> open_relay_roots(const gate::Config& config);
 

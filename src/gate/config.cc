@@ -141,7 +141,7 @@ class ConfigReader {
   }
 
   Result<Config, ConfigError> read() {
-    TRY(root_.only({"state_dir", "socket", "control", "relay", "warrant", "device"}));
+    TRY(root_.only({"state_dir", "socket", "control", "relay", "proxy", "warrant", "device"}));
     Config config;
     if (const auto path = TRY(root_.text("state_dir"))) config.state_dir = resolved(path->value);
     if (const auto path = TRY(root_.text("socket"))) {
@@ -153,6 +153,7 @@ class ConfigReader {
     }
     config.control = TRY(control());
     config.relay = TRY(relay());
+    config.proxy = TRY(proxy());
     config.warrant = TRY(warrant());
     config.devices = TRY(devices());
     return config;
@@ -225,6 +226,33 @@ class ConfigReader {
           return entry.place.refuse(quoted(entry.value) + " is too wide to vouch for; name the relays' own addresses.");
         }
         out.allow.push_back(*prefix);
+      }
+    }
+    return out;
+  }
+
+  Result<std::optional<ProxyConfig>, ConfigError> proxy() const {
+    const toml::table* found = TRY(table("proxy"));
+    if (found == nullptr) return std::optional<ProxyConfig>();
+    const Section section(*found, "proxy");
+    TRY(section.only({"url", "password_file", "none_for"}));
+    const Text url = TRY(section.required_text("url", "set it to http://HOST:PORT of the proxy, or remove the table."));
+    auto parsed = parse_proxy_url(url.value);
+    if (!parsed) return url.place.refuse(parsed.error() + ".");
+    ProxyConfig out = *std::move(parsed);
+    if (const auto file = TRY(section.text("password_file"))) {
+      if (out.password) return file->place.refuse("is not needed: proxy.url has a password; remove one of them.");
+      if (out.user.empty()) {
+        return file->place.refuse("needs a user to belong to; write proxy.url as http://USER@HOST:PORT.");
+      }
+      out.password_file = resolved(file->value);
+    }
+    if (const auto hosts = TRY(section.texts("none_for", ProxyExceptions::entries_max))) {
+      for (const Text& entry : hosts->entries) {
+        if (out.none_for.add(entry.value)) continue;
+        return entry.place.refuse(quoted(entry.value) +
+                                  " is neither a host name, nor a domain such as .example.com, nor an address block "
+                                  "such as 10.0.0.0/8.");
       }
     }
     return out;

@@ -17,6 +17,7 @@
 #include "base/time.h"
 #include "crypto/keys.h"
 #include "gate/mac_address.h"
+#include "gate/proxy.h"
 
 namespace quoin::gate {
 
@@ -57,6 +58,7 @@ struct Config {
   std::string socket = "/run/quoin-agent/agent.sock";
   ControlConfig control;
   RelayConfig relay;
+  std::optional<ProxyConfig> proxy;  // for control and relays
   WarrantConfig warrant;
   std::vector<DeviceConfig> devices;  // at least one; names and addresses each once
 

@@ -131,6 +131,48 @@ TEST(Config, refuses_what_is_missing_altogether) {
   EXPECT_EQ(said(std::string(config_bytes_max + 1, '#')), "agent.toml: The file is larger than 256 KiB.");
 }
 
+std::string with_proxy(std::string_view lines) {
+  return "[proxy]\n" + std::string(lines) + "\n" + std::string(whole.substr(whole.find("[control]")));
+}
+
+TEST(Config, reads_a_proxy_with_a_password_of_its_own_file) {
+  const auto read = parse_config(with_proxy("url = \"http://lab@10.0.0.1:3128\"\npassword_file = \"proxy.password\"\n"
+                                            "none_for = [\".example.com\", \"10.0.0.0/8\"]"),
+                                 "/etc/quoin/agent.toml");
+  ASSERT_TRUE(read) << read.error().text();
+  ASSERT_TRUE(read->proxy);
+  EXPECT_EQ(read->proxy->url(), "http://10.0.0.1:3128");
+  EXPECT_EQ(read->proxy->user, "lab");
+  EXPECT_FALSE(read->proxy->password);
+  EXPECT_EQ(read->proxy->password_file, "/etc/quoin/proxy.password");
+  EXPECT_TRUE(read->proxy->none_for.has("relay.example.com"));
+  EXPECT_EQ(read->proxy->named_in, "proxy.url");
+  EXPECT_FALSE(parse_config(whole, "agent.toml")->proxy);
+}
+
+TEST(Config, says_what_is_wrong_with_a_proxy_and_never_its_password) {
+  const auto said = [](std::string_view lines) {
+    const auto read = parse_config(with_proxy(lines), "agent.toml");
+    return read ? "taken" : read.error().text();
+  };
+  EXPECT_EQ(said(""),
+            "agent.toml:1: proxy.url is missing; set it to http://HOST:PORT of the proxy, or remove the table.");
+  EXPECT_EQ(said("url = \"socks5://u:hunter2@10.0.0.1\""),
+            "agent.toml:2: proxy.url names a kind of proxy that is not spoken; only http://HOST:PORT is.");
+  EXPECT_EQ(said("url = \"http://u:hunter2@\""),
+            "agent.toml:2: proxy.url names no proxy; write http://HOST:PORT, and an @ in a password as %40.");
+  EXPECT_EQ(said("url = \"http://u:hunter2@p:1\"\npassword_file = \"x\""),
+            "agent.toml:3: proxy.password_file is not needed: proxy.url has a password; remove one of them.");
+  EXPECT_EQ(said("url = \"http://p:1\"\npassword_file = \"x\""),
+            "agent.toml:3: proxy.password_file needs a user to belong to; write proxy.url as http://USER@HOST:PORT.");
+  EXPECT_EQ(
+      said("url = \"http://p:1\"\nnone_for = [\"10.0.0.1/8\"]"),
+      "agent.toml:3: proxy.none_for \"10.0.0.1/8\" is neither a host name, nor a domain such as .example.com, nor "
+      "an address block such as 10.0.0.0/8.");
+  EXPECT_EQ(said("url = \"http://p:1\"\nuser = \"x\""),
+            "agent.toml:3: proxy.user is not known here; what can stand here is url, password_file, none_for.");
+}
+
 TEST(Config, other_scripts_stand_in_strings_and_comments_and_nowhere_else) {
   std::string text(whole);
   text.insert(0, "\xef\xbb\xbf# Büro, 複合機, ﷽ \" '\n");

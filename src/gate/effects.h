@@ -63,6 +63,9 @@ struct Dial {
   pair::Transport transport;
   std::vector<Endpoint> candidates;
   Duration timeout;
+  // Not empty: the candidates are the proxy's. It is asked to connect to this HOST:PORT, with the user and password of
+  // the configuration, and the socket is handed over as it is behind the blank line of the answer.
+  std::string through_proxy_to = {};
 };
 struct Ping {  // one echo request; answered by Pinged
   TaskId task;

@@ -53,28 +53,29 @@ void Errands::fail(pair::RequestId request, pair::Unanswered why) {
 Errands::Trouble Errands::handle(const pair::DialControl& request) {
   std::vector<IpAddress> given;
   if (const auto address = desk_.config.control.address()) given.push_back(*address);
-  return seek_server({request.request, Server::control, desk_.config.control.port}, desk_.config.control.host,
-                     std::move(given));
+  return seek_server({request.request, Server::control, desk_.config.control.port}, desk_.config.control.host, given);
 }
 
 Errands::Trouble Errands::handle(const pair::DialRelay& request) {
   std::vector<IpAddress> given;
   if (request.ipv4) given.push_back(*request.ipv4);
   if (request.ipv6) given.push_back(*request.ipv6);
-  return seek_server({request.request, Server::relay, request.port}, request.host, std::move(given));
+  return seek_server({request.request, Server::relay, request.port}, request.host, given);
 }
 
 Errands::Trouble Errands::handle(const pair::ResolveStun& request) {
   std::vector<IpAddress> given;
   if (request.ipv4) given.push_back(*request.ipv4);
   if (request.ipv6) given.push_back(*request.ipv6);
-  return seek_server({request.request, Server::stun, request.port}, request.host, std::move(given));
+  return seek_server({request.request, Server::stun, request.port}, request.host, given);
 }
 
-Errands::Trouble Errands::seek_server(const ServerName& name, const std::string& host, std::vector<IpAddress> given) {
+Errands::Trouble Errands::seek_server(ServerName name, const std::string& host, const std::vector<IpAddress>& given) {
   if (!claim(name.request)) return Trouble::broke_rules;
-  if (under_way<ServerName>() + under_way<ServerDial>() >= server_dials_max) {
+  if (under_way<ServerName>() + under_way<ProxyName>() + under_way<ServerDial>() >= server_dials_max) {
     fail(name.request, pair::Unanswered::too_many);
+  } else if (goes_through_proxy(name, host, given)) {
+    seek_behind_proxy(std::move(name), host, given);
   } else if (!given.empty()) {
     reach_server(name, given);
   } else if (const auto literal = IpAddress::parse(host)) {
@@ -83,24 +84,29 @@ Errands::Trouble Errands::seek_server(const ServerName& name, const std::string&
     fail(name.request, pair::Unanswered::not_resolved);
   } else {
     const TaskId task = desk_.new_task(session_);
-    errands_.emplace(task, name);
+    errands_.emplace(task, std::move(name));
     desk_.emit(Resolve{task, host});
   }
   return Trouble::none;
+}
+
+bool Errands::may_be_server(const ServerName& name, const IpAddress& address) const {
+  // No server is looked for at a device's address, whatever somebody vouched for.
+  if (std::ranges::find(desk_.config.devices, address, &DeviceConfig::address) != desk_.config.devices.end()) {
+    return false;
+  }
+  return name.server == Server::control
+             ? is_one_host(address)
+             : desk_.endpoints().allows(Endpoint{address, name.port}, path::EndpointUse::relay_or_stun);
 }
 
 void Errands::reach_server(const ServerName& name, const std::vector<IpAddress>& addresses) {
   if (addresses.empty()) return fail(name.request, pair::Unanswered::not_resolved);
   std::vector<Endpoint> candidates;
   for (const IpAddress& address : addresses) {
-    const Endpoint endpoint{address, name.port};
-    // No server is looked for at a device's address, whatever somebody vouched for.
-    const bool is_device =
-        std::ranges::find(desk_.config.devices, address, &DeviceConfig::address) != desk_.config.devices.end();
-    const bool allowed = name.server == Server::control
-                             ? is_one_host(address)
-                             : desk_.endpoints().allows(endpoint, path::EndpointUse::relay_or_stun);
-    if (allowed && !is_device && candidates.size() < candidates_max) candidates.push_back(endpoint);
+    if (may_be_server(name, address) && candidates.size() < candidates_max) {
+      candidates.push_back(Endpoint{address, name.port});
+    }
   }
   if (candidates.empty()) return fail(name.request, pair::Unanswered::not_allowed);
   if (name.server == Server::stun) {
@@ -109,12 +115,20 @@ void Errands::reach_server(const ServerName& name, const std::vector<IpAddress>&
     return;
   }
   const TaskId task = desk_.new_task(session_);
-  errands_.emplace(task, ServerDial{name.request});
+  errands_.emplace(task, ServerDial{name.request, name.server});
   desk_.emit(Dial{task, pair::Transport::tcp, std::move(candidates), dial_timeout});
 }
 
 Errands::Trouble Errands::handle(const Resolved& result) {
-  if (const auto name = finish<ServerName>(result.task)) reach_server(*name, result.addresses);
+  if (const auto proxy = finish<ProxyName>(result.task)) {
+    reach_proxy(*proxy, result.addresses);
+  } else if (auto name = finish<ServerName>(result.task)) {
+    if (name->through_proxy_to.empty()) {
+      reach_server(*name, result.addresses);
+    } else {
+      judged_behind_proxy(*name, result.addresses);
+    }
+  }
   return Trouble::none;
 }
 
@@ -147,7 +161,8 @@ Errands::Trouble Errands::handle(const pair::DialService& request, const Warrant
     return Trouble::none;
   }
   const std::size_t dials = under_way<ServiceDial>();
-  if (dials >= device_dials_max || flows_.open() + dials >= Flows::open_max || desk_.audit.crowded()) {
+  if (dials >= device_dials_max || flows_.open() + dials >= Flows::open_max || desk_.audit.crowded() ||
+      !flows_.may_open(now)) {
     flows_.refuse(*engineer, transport, request.port, "too many flows at once", wall);
     fail(request.request, pair::Unanswered::too_many);
     return Trouble::none;
@@ -164,7 +179,9 @@ Errands::Trouble Errands::handle(const pair::PingDevice& request, const Warrant&
     fail(request.request, pair::Unanswered::not_allowed);
     return Trouble::none;
   }
-  if (under_way<Echo>() >= pings_max || flows_.open() + under_way<ServiceDial>() >= Flows::open_max) {
+  const bool is_full = under_way<Echo>() >= pings_max || flows_.open() + under_way<ServiceDial>() >= Flows::open_max;
+  const bool is_new_series = !flows_.has_pings_of(*engineer);
+  if (is_full || (is_new_series && (desk_.audit.crowded() || !flows_.may_open(now)))) {
     fail(request.request, pair::Unanswered::too_many);
     return Trouble::none;
   }
@@ -225,6 +242,7 @@ Errands::Trouble Errands::handle(const Dialled& result, WallTime wall) {
     desk_.send(session_, pair::Connected{dial->request}, {{DescriptorKind::handle, result.socket}});
   } else if (const auto server = finish<ServerDial>(result.task)) {
     owed_.erase(server->request);
+    proxy_refusal(server->server).reset();
     desk_.send(session_, pair::Connected{server->request}, {{DescriptorKind::handle, result.socket}});
   } else {
     desk_.emit(CloseHandle{result.socket});
@@ -236,7 +254,11 @@ Errands::Trouble Errands::handle(const DialFailed& result) {
   if (const auto dial = finish<ServiceDial>(result.task)) {
     fail(dial->request, result.why);
   } else if (const auto server = finish<ServerDial>(result.task)) {
-    fail(server->request, result.why);
+    if (result.proxy && !server->target.empty()) {
+      proxy_failed(server->request, server->server, server->target, *result.proxy);
+    } else {
+      fail(server->request, result.why);
+    }
   }
   return Trouble::none;
 }

@@ -3,7 +3,9 @@
 //
 // A tunnel says what it means, never where that is. The device's address comes from the configuration and passes the
 // dial guard and a fresh neighbour lookup before each dial; the control server's from the configuration; a relay's from
-// the relay map, so it passes the endpoint guard after it is resolved. Every request is answered exactly once. Limits
+// the relay map, so it passes the endpoint guard after it is resolved. Through a proxy it is the name that is passed
+// on: then every address that the map or this host's own resolver gives for it passes the guard, and the name must be a
+// public one. Every request is answered exactly once. Limits
 // bound what a tunnel can have under way; beyond them it is told so.
 // (Threat model: D1, D3, D4, D7; attack cases ISO-15, ISO-18, MAP-09, PRN-09, PRN-13.)
 #pragma once
@@ -19,6 +21,7 @@
 #include "gate/desk.h"
 #include "gate/flows.h"
 #include "gate/inputs.h"
+#include "gate/proxy_trouble.h"
 #include "gate/warrant.h"
 
 namespace quoin::gate {
@@ -66,6 +69,14 @@ class Errands {
 
   void cancel_all();
 
+  // Why the proxy did not connect, the last time that it was asked; nothing if it did, or was not asked.
+  struct ProxyRefusal {
+    std::string sentence;
+    bool is_final = false;  // it would not help to wait
+  };
+  const std::optional<ProxyRefusal>& proxy_refused_control() const { return proxy_refused_control_; }
+  const std::optional<ProxyRefusal>& proxy_refused_relay() const { return proxy_refused_relay_; }
+
  private:
   struct ServiceDial {
     pair::RequestId request;
@@ -83,14 +94,22 @@ class Errands {
     pair::RequestId request;
     Server server;
     std::uint16_t port;
+    std::string through_proxy_to = {};  // not empty: resolved only to be judged
+  };
+  struct ProxyName {  // being resolved
+    pair::RequestId request;
+    Server server;
+    std::string target;
   };
   struct ServerDial {
     pair::RequestId request;
+    Server server;
+    std::string target = {};  // not empty: of the proxy
   };
   struct Neighbour {};
   struct Key {};
   using ForDevice = std::variant<ServiceDial, Echo>;
-  using Errand = std::variant<ServiceDial, Echo, ServerName, ServerDial, Neighbour, Key>;
+  using Errand = std::variant<ServiceDial, Echo, ServerName, ProxyName, ServerDial, Neighbour, Key>;
 
   template <class T>
   std::size_t under_way() const;
@@ -98,8 +117,17 @@ class Errands {
   std::optional<T> finish(TaskId task);
   bool claim(pair::RequestId request);  // false if the id is in use
   void fail(pair::RequestId request, pair::Unanswered why);
-  Trouble seek_server(const ServerName& name, const std::string& host, std::vector<IpAddress> given);
+  Trouble seek_server(ServerName name, const std::string& host, const std::vector<IpAddress>& given);
   void reach_server(const ServerName& name, const std::vector<IpAddress>& addresses);
+  bool may_be_server(const ServerName& name, const IpAddress& address) const;
+  // errands_proxy.cc
+  bool goes_through_proxy(const ServerName& name, const std::string& host, const std::vector<IpAddress>& given) const;
+  void seek_behind_proxy(ServerName name, const std::string& host, const std::vector<IpAddress>& given);
+  void judged_behind_proxy(const ServerName& name, const std::vector<IpAddress>& addresses);
+  void seek_proxy(ProxyName name);
+  void reach_proxy(const ProxyName& name, const std::vector<IpAddress>& addresses);
+  void proxy_failed(pair::RequestId request, Server server, const std::string& target, const ProxyTrouble& trouble);
+  std::optional<ProxyRefusal>& proxy_refusal(Server server);
   Trouble for_device(ForDevice errand, Instant now);
   void begin(ForDevice errand);
 
@@ -113,6 +141,8 @@ class Errands {
   std::set<pair::RequestId> owed_;  // requests not answered
   std::optional<Instant> device_seen_;
   std::size_t join_keys_ = 0;
+  std::optional<ProxyRefusal> proxy_refused_control_;
+  std::optional<ProxyRefusal> proxy_refused_relay_;
 };
 
 }  // namespace quoin::gate

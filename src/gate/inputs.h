@@ -9,6 +9,7 @@
 #include "gate/effects.h"
 #include "gate/host_view.h"
 #include "gate/mac_address.h"
+#include "gate/proxy_trouble.h"
 
 namespace quoin::gate {
 
@@ -57,6 +58,7 @@ struct Dialled {
 struct DialFailed {
   TaskId task;
   pair::Unanswered why;
+  std::optional<ProxyTrouble> proxy = {};  // of a dial through the proxy
 };
 struct Pinged {
   TaskId task;

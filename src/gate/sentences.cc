@@ -53,13 +53,15 @@ bool is_final(pair::ProblemKind kind) {
   return false;
 }
 
-Session::Ending problem_ending(pair::ProblemKind kind, const std::string& text, const ControlConfig& control) {
+Session::Ending problem_ending(pair::ProblemKind kind, const std::string& text, const Config& config) {
+  const ControlConfig& control = config.control;
   const std::string why = "it could not be opened: " + problem_word(kind);
   const auto says = [&](const std::string& sentence) { return ending(why, ExitCode::not_reachable, sentence); };
   const std::string server = "The control server " + control.url();
   switch (kind) {
     case pair::ProblemKind::control_unreachable:
-      return says(server + " cannot be reached" + detail(text) + "; check the network and control.url.");
+      return says(server + " cannot be reached" + detail(text) + "; check the network and " +
+                  (config.proxy ? config.proxy->named_in : "control.url") + ".");
     case pair::ProblemKind::not_a_control_server:
       return says(control.url() + " answers, but is not a control server" + detail(text) + "; check control.url.");
     case pair::ProblemKind::control_certificate:
@@ -74,7 +76,9 @@ Session::Ending problem_ending(pair::ProblemKind kind, const std::string& text, 
       return out;
     }
     case pair::ProblemKind::relay_unreachable:
-      return says("No relay can be reached" + detail(text) + "; check the network, or relay.allow for a private one.");
+      return says(
+          "No relay can be reached" + detail(text) + "; check the network" +
+          (config.proxy ? " and " + config.proxy->named_in + "." : std::string(", or relay.allow for a private one.")));
     case pair::ProblemKind::relay_certificate:
       return says("The relay shows a certificate that is not trusted" + detail(text) + "; check relay.ca_file.");
     case pair::ProblemKind::forgotten:

@@ -12,7 +12,7 @@
 namespace quoin::gate {
 
 // What a problem of the tunnel means for an opening; `text` is the tunnel's own word on it.
-Session::Ending problem_ending(pair::ProblemKind kind, const std::string& text, const ControlConfig& control);
+Session::Ending problem_ending(pair::ProblemKind kind, const std::string& text, const Config& config);
 // Whether waiting can help.
 bool is_final(pair::ProblemKind kind);
 

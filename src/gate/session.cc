@@ -237,7 +237,7 @@ void Session::handle_timeout(WallTime wall, Instant now) {
   if (past_deadline(wall, now)) return;
   if (is_opening() && now >= opening_ends_) {
     const bool said = newest_problem_ && problems_.contains(*newest_problem_);
-    end(said ? problem_ending(*newest_problem_, problems_.at(*newest_problem_), desk_.config.control) : slow_ending(),
+    end(said ? problem_ending(*newest_problem_, detail_of(*newest_problem_), desk_.config) : slow_ending(),
         wall, now);
   }
   if (kill_at_ && now >= *kill_at_) kill(now);

@@ -88,6 +88,9 @@ class Session {
 
   void start(WallTime wall, Instant now);
   void introduce();  // the first message to a tunnel
+  // What a problem is about in detail: in the tunnel's words, or in ours where it was the proxy.
+  std::string detail_of(pair::ProblemKind kind) const;
+  const std::optional<Errands::ProxyRefusal>& proxy_refusal(pair::ProblemKind kind) const;
   void opened(WallTime wall, Instant now);
   void extended(WallTime wall, Instant now);
   Duration left(WallTime wall, Instant now) const;

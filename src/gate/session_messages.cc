@@ -117,7 +117,23 @@ void Session::on(const pair::Online& m, WallTime wall, Instant now) {
 void Session::on(const pair::Problem& m, WallTime wall, Instant now) {
   problems_[m.kind] = m.text;
   newest_problem_ = m.kind;
-  if (is_opening() && is_final(m.kind)) end(problem_ending(m.kind, m.text, desk_.config.control), wall, now);
+  const auto& by_proxy = proxy_refusal(m.kind);
+  if (is_opening() && (is_final(m.kind) || (by_proxy && by_proxy->is_final))) {
+    end(problem_ending(m.kind, detail_of(m.kind), desk_.config), wall, now);
+  }
+}
+
+const std::optional<Errands::ProxyRefusal>& Session::proxy_refusal(pair::ProblemKind kind) const {
+  static const std::optional<Errands::ProxyRefusal> none;
+  if (kind == pair::ProblemKind::control_unreachable) return errands_.proxy_refused_control();
+  if (kind == pair::ProblemKind::relay_unreachable) return errands_.proxy_refused_relay();
+  return none;
+}
+
+std::string Session::detail_of(pair::ProblemKind kind) const {
+  if (const auto& by_proxy = proxy_refusal(kind)) return by_proxy->sentence;
+  const auto found = problems_.find(kind);
+  return found == problems_.end() ? "" : found->second;
 }
 
 void Session::on(const pair::ControlIgnored& m, WallTime wall, Instant) {
@@ -164,7 +180,7 @@ DeviceStatus Session::status(WallTime wall, Instant now) const {
   if (online_) out.relay = online_->region_code;
   if (newest_problem_ && problems_.contains(*newest_problem_)) {
     out.problem = problem_word(*newest_problem_);
-    if (const std::string& text = problems_.at(*newest_problem_); !text.empty()) out.problem += " (" + text + ")";
+    if (const std::string text = detail_of(*newest_problem_); !text.empty()) out.problem += " (" + text + ")";
   }
   out.flows = flows_.open();
   for (const auto& [key, node] : admissions_.nodes()) {

@@ -211,7 +211,10 @@ void SimulatedEdge::on(const Dial& effect) {
         to.port == config.control.port &&
         (config.control.address() == to.address || std::ranges::count(names[config.control.host], to.address) > 0);
     const path::EndpointGuard guard(host.prefixes(), config.relay.allow);
-    const bool is_server = is_control || guard.allows(to, path::EndpointUse::relay_or_stun);
+    const bool is_proxy = !effect.through_proxy_to.empty() && config.proxy && to.port == config.proxy->port &&
+                          (config.proxy->address() == to.address || names[config.proxy->host].front() == to.address);
+    promise(is_proxy == !effect.through_proxy_to.empty(), "nobody but the proxy is asked to connect");
+    const bool is_server = is_proxy || is_control || guard.allows(to, path::EndpointUse::relay_or_stun);
     promise(is_device ? !guard_device(to.address, host) : is_server, "only devices, control and relays are dialled");
     if (is_device) promise(effect.candidates.size() == 1, "a device has one address");
   }
@@ -224,6 +227,9 @@ void SimulatedEdge::on(const Dial& effect) {
 }
 
 void SimulatedEdge::answer_dial(const Dial& dial) {
+  if (const auto refusal = proxy_refuses.find(dial.through_proxy_to); refusal != proxy_refuses.end()) {
+    return inputs_.push_back(DialFailed{dial.task, pair::Unanswered::behind_proxy, refusal->second});
+  }
   for (const Endpoint& to : dial.candidates) {
     if (!listening.contains(to) && dial.transport == pair::Transport::tcp) continue;
     inputs_.push_back(Dialled{dial.task, new_handle(), to});

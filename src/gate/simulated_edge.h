@@ -41,6 +41,7 @@ class SimulatedEdge {
   bool hold_dials = false;  // they stay unanswered
   bool hold_appends = false;
   bool hold_exits = false;  // a killed child does not go
+  std::map<std::string, ProxyTrouble> proxy_refuses;  // by HOST:PORT; it connects to all others
   std::optional<std::string> join_key = "tskey-auth-1234";
   Manner manner = Manner::honest;
 

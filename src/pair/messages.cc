@@ -27,7 +27,7 @@ constexpr Transport last_of<Transport>() {
 }
 template <>
 constexpr Unanswered last_of<Unanswered>() {
-  return Unanswered::too_many;
+  return Unanswered::behind_proxy;
 }
 template <>
 constexpr PathKind last_of<PathKind>() {

@@ -40,6 +40,7 @@ enum class Unanswered : std::uint8_t {  // why a dial or a resolution came to no
   identity_changed,  // another device than the described one answers there
   not_resolved,      // the name has no address
   too_many,          // a limit of the gate
+  behind_proxy,      // the proxy on the way did not connect; why is for the person at the agent
 };
 
 // ---- tunnel to gate

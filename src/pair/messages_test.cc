@@ -204,7 +204,7 @@ TEST(PairMessages, refuses_values_out_of_their_range) {
   for (const std::string packet : {
            "45"
            "00000002"
-           "07",  // Failed: no such reason
+           "08",  // Failed: no such reason
            "43"
            "0001"
            "04"

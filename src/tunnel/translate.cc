@@ -35,6 +35,7 @@ netstack::Refusal refusal(pair::Unanswered why, netstack::Transport transport) {
     case pair::Unanswered::timed_out:
     case pair::Unanswered::not_allowed:
     case pair::Unanswered::not_resolved:
+    case pair::Unanswered::behind_proxy:
     case pair::Unanswered::too_many:
       return transport == netstack::Transport::tcp ? netstack::Refusal::reset : netstack::Refusal::port_unreachable;
   }
@@ -51,6 +52,7 @@ std::string description(const std::variant<node::ControlStream, node::RelayStrea
     case pair::Unanswered::timed_out: return who + " did not answer in time";
     case pair::Unanswered::not_allowed: return who + " has an address that must not be contacted from here";
     case pair::Unanswered::not_resolved: return who + ": its name has no address";
+    case pair::Unanswered::behind_proxy: return who + " cannot be reached through the proxy";
     case pair::Unanswered::identity_changed:
     case pair::Unanswered::too_many: return who + ": too many connections at once";
   }

@@ -1,0 +1,52 @@
+#include "gate/proxy_trouble.h"
+
+namespace quoin::gate {
+namespace {
+
+std::string answer_of(int status, const ProxyConfig& proxy, const std::string& target) {
+  const std::string number = " (status " + std::to_string(status) + ")";
+  if (status == 407 || status == 401) {  // 401 is tinyproxy's word for a wrong password
+    return (proxy.user.empty() ? "asks for a user and a password" : "does not take the user and password") + number;
+  }
+  if (status == 403 || status == 405) return "does not allow connections to " + target + number;
+  if (status >= 500) return "could not connect to " + target + number;
+  return "does not do what it was asked for" + number + ": is it an HTTP proxy?";
+}
+
+}  // namespace
+
+bool is_final(const ProxyTrouble& trouble) {
+  switch (trouble.fault) {
+    case ProxyFault::not_allowed:
+    case ProxyFault::not_a_proxy:
+    case ProxyFault::no_password:
+    case ProxyFault::signs_in_otherwise: return true;
+    case ProxyFault::status: return trouble.status < 500;
+    case ProxyFault::not_resolved:
+    case ProxyFault::refused:
+    case ProxyFault::unreachable:
+    case ProxyFault::timed_out:
+    case ProxyFault::closed: return false;
+  }
+  return false;
+}
+
+std::string sentence_of(const ProxyTrouble& trouble, const ProxyConfig& proxy, std::string_view target) {
+  const std::string who = "the proxy " + proxy.url() + " ";
+  switch (trouble.fault) {
+    case ProxyFault::not_resolved: return who + "has a name without an address";
+    case ProxyFault::not_allowed: return who + "has an address that no proxy can have";
+    case ProxyFault::refused: return who + "refused the connection";
+    case ProxyFault::unreachable: return who + "cannot be reached: no route to it";
+    case ProxyFault::timed_out: return who + "did not answer in time";
+    case ProxyFault::closed: return who + "ended the connection without an answer";
+    case ProxyFault::not_a_proxy: return who + "does not answer in HTTP";
+    case ProxyFault::no_password: return who + "needs a password, and proxy.password_file cannot be read";
+    case ProxyFault::signs_in_otherwise:
+      return who + "offers no way of signing in that the agent knows, which is Basic alone (status 407)";
+    case ProxyFault::status: return who + answer_of(trouble.status, proxy, std::string(target));
+  }
+  return who + "did not connect";
+}
+
+}  // namespace quoin::gate
