@@ -31,7 +31,8 @@ Tunnel::Tunnel(const pair::Begin& begin, Random& random, Instant now, WallTime w
     : node_(node_config(begin), random, now, wall),
       stack_({.mtu = mtu}, random, now),
       services_(begin.services),
-      deadline_(begin.deadline) {
+      deadline_(begin.deadline),
+      requests_(requests_burst, requests_interval, now) {
   settle(now);
 }
 
@@ -197,9 +198,9 @@ void Tunnel::handle(const node::Event& event, Instant now) {
 
 void Tunnel::handle(const netstack::StackEvent& event, Instant now) {
   if (const auto* incoming = std::get_if<netstack::Incoming>(&event)) {
-    handle_incoming(*incoming);
+    handle_incoming(*incoming, now);
   } else if (const auto* request = std::get_if<netstack::EchoRequest>(&event)) {
-    handle_echo(*request);
+    handle_echo(*request, now);
   } else if (const auto* readable = std::get_if<netstack::Readable>(&event)) {
     Flow* flow = flows_.find(readable->flow);
     if (!flow || flow->stage != FlowStage::open) return;
@@ -222,7 +223,7 @@ void Tunnel::handle(const netstack::StackEvent& event, Instant now) {
   }
 }
 
-void Tunnel::handle_incoming(const netstack::Incoming& incoming) {
+void Tunnel::handle_incoming(const netstack::Incoming& incoming, Instant now) {
   const bool is_tcp = incoming.transport == netstack::Transport::tcp;
   const std::uint16_t port = incoming.local.port;
   const auto engineer = node_.peer_at(incoming.remote.address);
@@ -232,6 +233,10 @@ void Tunnel::handle_incoming(const netstack::Incoming& incoming) {
       node_.filter_allows(incoming.remote.address, incoming.local.address, is_tcp ? tcp_protocol : udp_protocol, port);
   if (!engineer || !is_granted) {
     stack_.refuse(incoming.flow, refusal(pair::Unanswered::not_allowed, incoming.transport));
+    return;
+  }
+  if (!requests_.take(now)) {
+    stack_.refuse(incoming.flow, netstack::Refusal::silent);  // an honest sender tries again
     return;
   }
   Flow flow;
@@ -244,11 +249,11 @@ void Tunnel::handle_incoming(const netstack::Incoming& incoming) {
   send_to_gate(pair::DialService{flow.request, *engineer, transport, port});
 }
 
-void Tunnel::handle_echo(const netstack::EchoRequest& request) {
+void Tunnel::handle_echo(const netstack::EchoRequest& request, Instant now) {
   const auto engineer = node_.peer_at(request.remote);
   const std::uint8_t protocol = request.remote.is_v4() ? icmp_protocol : icmp_v6_protocol;
   if (!engineer || !services_.ping || !node_.filter_allows(request.remote, request.local, protocol, 0)) return;
-  if (echoes_.size() >= echoes_max) return;
+  if (echoes_.size() >= echoes_max || !requests_.take(now)) return;
   const pair::RequestId id = next_request();
   echoes_.emplace(id, request.echo);
   send_to_gate(pair::PingDevice{id, *engineer, static_cast<std::uint16_t>(std::min<std::size_t>(request.bytes, mtu))});

@@ -20,6 +20,7 @@
 #include "base/packet_batch.h"
 #include "base/random.h"
 #include "base/time.h"
+#include "netstack/rate_limit.h"
 #include "netstack/stack.h"
 #include "node/node.h"
 #include "pair/messages.h"
@@ -69,6 +70,10 @@ class Tunnel {
   static constexpr std::size_t mtu = 1280;
   static constexpr std::size_t effects_max = 65'536;  // for an owner that does not drain; then the session ends
   static constexpr std::size_t echoes_max = 64;       // that the gate is pinging the device for
+  // Flows and echoes that the gate is asked for: so many at once, then one each interval. A flow is two messages; the
+  // gate ends a tunnel that sends it 5000 a second, and an engineer who floods must not bring that about.
+  static constexpr std::uint32_t requests_burst = 4096;
+  static constexpr Duration requests_interval = microseconds(500);
 
   Tunnel(const pair::Begin& begin, Random& random, Instant now, WallTime wall);
 
@@ -119,8 +124,8 @@ class Tunnel {
   void deliver(Instant now);  // the node's opened packets go to the stack
   void handle(const node::Event& event, Instant now);
   void handle(const netstack::StackEvent& event, Instant now);
-  void handle_incoming(const netstack::Incoming& incoming);
-  void handle_echo(const netstack::EchoRequest& request);
+  void handle_incoming(const netstack::Incoming& incoming, Instant now);
+  void handle_echo(const netstack::EchoRequest& request, Instant now);
   void handle_failed(const pair::Failed& failed, Instant now);
   void handle_resolved(const pair::Resolved& resolved, Instant now);
   void pass_datagrams(Flow& flow, Instant now);
@@ -140,6 +145,7 @@ class Tunnel {
   std::map<pair::RequestId, ForStream> streams_;  // asked of the gate
   std::map<pair::RequestId, path::RegionId> resolutions_;
   std::map<pair::RequestId, std::uint64_t> echoes_;
+  netstack::RateLimit requests_;
   std::deque<Effect> effects_;
   pair::RequestId last_request_ = 0;
 };

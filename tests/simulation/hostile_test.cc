@@ -87,6 +87,23 @@ TEST(Hostile, an_engineer_who_is_not_named_gets_nothing_at_all) {
   EXPECT_EQ(town.fetch(), WebPage::page) << "alice is none the worse for it";
 }
 
+TEST(Hostile, an_engineer_who_floods_does_not_make_the_tunnel_ask_faster_than_a_gate_bears) {
+  Town town;
+  ASSERT_TRUE(town.open());
+  ASSERT_EQ(town.fetch(), WebPage::page);
+  const std::size_t before = town.agent.said.size();
+  constexpr std::size_t rounds = 250;  // of 4 ms: a second
+  for (std::size_t i = 0; i < rounds; i++) {
+    for (int ping = 0; ping < 48; ping++) town.alice.ping(town.printer());
+    town.world.run(milliseconds(4));
+  }
+  const std::size_t asked = town.agent.said.size() - before;
+  EXPECT_GT(asked, std::size_t{tunnel::Tunnel::requests_burst}) << "the flood did not arrive";
+  EXPECT_LT(asked, std::size_t{2 * tunnel::Tunnel::requests_burst});
+  town.world.run(seconds(3));
+  EXPECT_EQ(town.fetch(), WebPage::page) << "and nobody is the worse for it";
+}
+
 TEST(Hostile, a_tagged_node_is_not_admitted_even_under_a_name_that_is) {
   Town town;
   town.servers.control.box.join_keys["device-2"] = {.login = "alice@example.com", .tags = {"tag:other"}};
