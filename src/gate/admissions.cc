@@ -1,8 +1,22 @@
 #include "gate/admissions.h"
 
+#include <algorithm>
+
 #include "gate/engineers.h"
 
 namespace quoin::gate {
+namespace {
+
+// Empty if there is nothing against it.
+std::string_view why_not(const pair::Admit& node, const std::vector<std::string>& engineers,
+                         const crypto::NodePublicKey& own_key) {
+  if (node.node_key.is_zero() || node.node_key == own_key) return "it has no key of its own";
+  if (node.tagged) return "it is a node without a person";
+  if (!names_person(engineers, node.login)) return "the warrant does not name this engineer";
+  return {};
+}
+
+}  // namespace
 
 Admissions::Answer Admissions::judge(const pair::Admit& node, const std::vector<std::string>& engineers,
                                      const crypto::NodePublicKey& own_key) {
@@ -14,17 +28,24 @@ Admissions::Answer Admissions::judge(const pair::Admit& node, const std::vector<
     earlier.verdict = Verdict::refused;
     return {Verdict::refused, "the same node was admitted under another name"};
   }
-  if (nodes_.size() >= nodes_max) {
+  const std::string_view refusal = why_not(node, engineers, own_key);
+  if (nodes_.size() >= nodes_max && !(refusal.empty() && forget_a_stranger())) {
     refused_without_room_++;
     return {Verdict::refused, {}};
   }
   Node& added = nodes_[node.node_key];
   added.login = node.login;
-  if (node.node_key.is_zero() || node.node_key == own_key) return {Verdict::refused, "it has no key of its own"};
-  if (node.tagged) return {Verdict::refused, "it is a node without a person"};
-  if (!names_person(engineers, node.login)) return {Verdict::refused, "the warrant does not name this engineer"};
+  if (!refusal.empty()) return {Verdict::refused, refusal};
+  added.was_let_in = true;
   added.verdict = Verdict::recording;
   return {Verdict::recording, {}};
+}
+
+bool Admissions::forget_a_stranger() {
+  const auto stranger = std::ranges::find_if(nodes_, [](const auto& each) { return !each.second.was_let_in; });
+  if (stranger == nodes_.end()) return false;
+  nodes_.erase(stranger);
+  return true;
 }
 
 std::vector<crypto::NodePublicKey> Admissions::newly_admitted(const AuditQueue& audit) {

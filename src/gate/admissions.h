@@ -1,6 +1,7 @@
 // Which nodes may become peers of one tunnel. Names from the control server are compared with the warrant; a proof of
 // who the engineer is will stand here when there is one. A node is judged once; shown again under another name it is
-// refused, and stays so.
+// refused, and stays so. Nodes that the warrant does not name give way to one that it does, so that a large network
+// does not shut an engineer out.
 #pragma once
 
 #include <cstdint>
@@ -27,6 +28,7 @@ class Admissions {
   struct Node {
     std::string login;
     Verdict verdict = Verdict::refused;
+    bool was_let_in = false;  // once; such a node is remembered to the end
     AuditQueue::Ticket record = 0;
     pair::PathKind path = pair::PathKind::none;
     std::string through;
@@ -49,6 +51,9 @@ class Admissions {
   std::uint64_t refused_without_room() const { return refused_without_room_; }
 
  private:
+  // Makes room for an engineer where the nodes of strangers have filled the table.
+  bool forget_a_stranger();
+
   std::map<crypto::NodePublicKey, Node> nodes_;
   std::uint64_t refused_without_room_ = 0;
 };

@@ -64,6 +64,36 @@ TEST_F(SessionAlone, errands_ask_the_dial_guard_before_each_dial_and_ping) {
   EXPECT_TRUE(effects<Ping>().empty());
 }
 
+TEST(AdmissionsAlone, a_crowd_of_strangers_does_not_shut_a_named_engineer_out) {
+  const auto key = [](std::size_t number) {
+    std::array<std::byte, crypto::key_bytes> bytes{};
+    bytes[0] = std::byte{1};
+    bytes[1] = static_cast<std::byte>(number);
+    bytes[2] = static_cast<std::byte>(number >> 8);
+    return crypto::NodePublicKey(bytes);
+  };
+  const std::vector<std::string> engineers = {"alice@example.com"};
+  Admissions admissions;
+  ASSERT_EQ(admissions.judge({key(0), "alice@example.com", false}, engineers, {}).verdict,
+            Admissions::Verdict::recording);
+  ASSERT_EQ(admissions.judge({key(0), "bob@example.com", false}, engineers, {}).verdict, Admissions::Verdict::refused);
+  for (std::size_t i = 1; i < 2 * Admissions::nodes_max; i++) {
+    EXPECT_EQ(admissions.judge({key(i), "bob@example.com", false}, engineers, {}).verdict,
+              Admissions::Verdict::refused);
+  }
+  EXPECT_EQ(admissions.nodes().size(), Admissions::nodes_max);
+  // The rest of alice's, each of which takes a stranger's place; then there is none left.
+  for (std::size_t i = 1; i < Admissions::nodes_max; i++) {
+    EXPECT_EQ(admissions.judge({key(1000 + i), "alice@example.com", false}, engineers, {}).verdict,
+              Admissions::Verdict::recording);
+  }
+  EXPECT_EQ(admissions.judge({key(5000), "alice@example.com", false}, engineers, {}).verdict,
+            Admissions::Verdict::refused);
+  EXPECT_EQ(admissions.nodes().size(), Admissions::nodes_max);
+  EXPECT_EQ(admissions.judge({key(0), "alice@example.com", false}, engineers, {}).verdict, Admissions::Verdict::refused)
+      << "what changed its name is not forgotten";
+}
+
 TEST_F(SessionAlone, a_session_looks_at_the_lock_with_each_message_itself) {
   Session session(1, *desk_.config.device("mfp"), warrant(), desk_, now);
   session.begin();
