@@ -7,7 +7,7 @@ import subprocess
 import time
 
 from site_lab import Agent, Lab, MACS, ipv4, until
-from world import expect, test
+from world import expect, long_test, test
 
 AGENT_MAC, ROUTER_MAC = "02:da:00:00:4d:0a", "02:da:00:00:4d:01"
 FAULTS = {"mfp": "hang", "laser": "unplug", "inkjet": "acl"}
@@ -21,7 +21,7 @@ def fetch(lab, host, address, seconds=CONNECT_TIMEOUT + 4):
     return done.returncode, time.monotonic() - began, done.stderr.strip()
 
 
-@test("printers that hang, are unplugged or drop the agent while open: their errors come as on the LAN, open flows wait, status answers")
+@long_test("printers that hang, are unplugged or drop the agent while open: their errors come as on the LAN, open flows wait, status answers")
 def in_trouble(world):
     lab = world.lab
     world.engineer()
