@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "base/time.h"
 #include "gate/audit_queue.h"
 #include "pair/messages.h"
 
@@ -15,12 +16,17 @@ namespace quoin::gate {
 class Flows {
  public:
   static constexpr std::size_t open_max = 4096;
+  // Each is two records. Neither an engineer nor a tunnel that was taken over fills the customer's disk with them.
+  static constexpr std::uint64_t opened_burst = 10'000;
+  static constexpr std::uint64_t opened_per_second = 20;
   static constexpr std::uint64_t refusals_written_max = 16;  // in one warrant; the rest is counted
 
   Flows(std::string device, AuditQueue& audit) : device_(std::move(device)), audit_(audit) {}
 
   bool full() const { return open_.size() >= open_max; }
   bool has(pair::RequestId id) const { return open_.contains(id); }
+  bool has_pings_of(const std::string& engineer) const { return pings_.contains(engineer); }
+  bool may_open(Instant now);  // a yes is one flow less for later
   std::size_t open() const { return open_.size(); }
   std::uint64_t opened() const { return opened_; }
   std::uint64_t refused() const { return refused_; }
@@ -45,6 +51,8 @@ class Flows {
   AuditQueue& audit_;
   std::map<pair::RequestId, Flow> open_;
   std::map<std::string, pair::RequestId> pings_;  // by engineer
+  std::uint64_t left_ = opened_burst;
+  std::optional<Instant> counted_;  // when left_ was last added to
   std::uint64_t opened_ = 0;
   std::uint64_t refused_ = 0;
 };
