@@ -104,6 +104,14 @@ class Filter {
     end(SECCOMP_RET_ALLOW);
     load(offsetof(seccomp_data, nr));
   }
+  // The call stays as it is with any other value.
+  void refuse_with(int call, int argument, std::uint32_t value) {
+    skip_unless_equal(static_cast<std::uint32_t>(call), 4);
+    load(low_half_of_argument(argument));
+    skip_unless_equal(value, 1);
+    end(refusal_);
+    load(offsetof(seccomp_data, nr));
+  }
   std::vector<sock_filter> finished() {
     end(refusal_);
     return std::move(program_);
@@ -139,6 +147,8 @@ std::vector<sock_filter> make_filter(SandboxViolation violation) {
   // First the calls that a packet meets.
   for (const int call : {SYS_sendto, SYS_sendmmsg}) filter.allow_without(call, 3, MSG_FASTOPEN);  // which connects
   filter.allow_without(SYS_sendmsg, 2, MSG_FASTOPEN);
+  // Standard error is the gate's own, perhaps the terminal of a person: to be written to, and nothing else.
+  for (const int call : {SYS_read, SYS_readv, SYS_fcntl, SYS_ioctl}) filter.refuse_with(call, 0, STDERR_FILENO);
   for (const int call : allowed_calls) filter.allow(call);
   filter.allow_without(SYS_mmap, 2, PROT_EXEC);
   filter.allow_without(SYS_mprotect, 2, PROT_EXEC);
