@@ -9,9 +9,10 @@ namespace quoin::gate {
 namespace {
 
 // The control server is where the person at the agent said it is, wherever that may be; but what a name leads to must
-// at least be one host.
+// at least be one host, and not where a cloud keeps its metadata.
 bool is_one_host(const IpAddress& address) {
-  return !is_unspecified(address) && !is_multicast(address) && !is_limited_broadcast(address);
+  return !is_unspecified(address) && !is_multicast(address) && !is_limited_broadcast(address) &&
+         !is_link_local(address);
 }
 
 }  // namespace

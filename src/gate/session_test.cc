@@ -64,6 +64,42 @@ TEST_F(SessionAlone, errands_ask_the_dial_guard_before_each_dial_and_ping) {
   EXPECT_TRUE(effects<Ping>().empty());
 }
 
+TEST_F(SessionAlone, flows_have_a_rate_so_that_their_records_do_not_fill_a_disk) {
+  Admissions admissions;
+  Flows flows("mfp", desk_.audit);
+  Errands errands(1, *desk_.config.device("mfp"), desk_, admissions, flows);
+  admissions.judge({node_key(1), "alice@example.com", false}, {"*"}, {});
+  admissions.recorded_under(node_key(1), desk_.audit.add(EngineerAdmitted{}, wall));
+  write_records();
+  ASSERT_EQ(admissions.newly_admitted(desk_.audit).size(), 1U);
+
+  for (std::uint64_t i = 0; i < Flows::opened_burst; i++) ASSERT_TRUE(flows.may_open(now));
+  const auto why_not = [&](const pair::FromGate& message) { return std::get<pair::Failed>(message).why; };
+  ASSERT_EQ(errands.handle(pair::DialService{1, node_key(1), pair::Transport::tcp, 80}, warrant(), wall, now),
+            Errands::Trouble::none);
+  ASSERT_EQ(errands.handle(pair::PingDevice{2, node_key(1), 8}, warrant(), wall, now), Errands::Trouble::none);
+  ASSERT_EQ(effects<SendToChild>().size(), 2U);
+  for (const auto& sent : effects<SendToChild>()) EXPECT_EQ(why_not(sent.message), pair::Unanswered::too_many);
+  EXPECT_TRUE(effects<LookupNeighbour>().empty());
+
+  const Instant later = now + seconds(1);
+  for (std::uint64_t i = 0; i < Flows::opened_per_second; i++) EXPECT_TRUE(flows.may_open(later));
+  EXPECT_FALSE(flows.may_open(later));
+}
+
+TEST_F(SessionAlone, the_name_of_the_control_server_does_not_lead_to_a_metadata_service) {
+  const Admissions admissions;
+  Flows flows("mfp", desk_.audit);
+  Errands errands(1, *desk_.config.device("mfp"), desk_, admissions, flows);
+  ASSERT_EQ(errands.handle(pair::DialControl{1}), Errands::Trouble::none);
+  ASSERT_EQ(effects<Resolve>().size(), 1U);
+  const TaskId task = effects<Resolve>()[0].task;
+  ASSERT_EQ(errands.handle(Resolved{task, {at("169.254.169.254"), at("fe80::1")}}), Errands::Trouble::none);
+  EXPECT_TRUE(effects<Dial>().empty());
+  ASSERT_EQ(effects<SendToChild>().size(), 1U);
+  EXPECT_EQ(std::get<pair::Failed>(effects<SendToChild>()[0].message).why, pair::Unanswered::not_allowed);
+}
+
 TEST(AdmissionsAlone, a_crowd_of_strangers_does_not_shut_a_named_engineer_out) {
   const auto key = [](std::size_t number) {
     std::array<std::byte, crypto::key_bytes> bytes{};
