@@ -157,7 +157,6 @@ def forwarded(lab, entries):
     carriers = []
     try:
         for device, (address, ports) in FORWARDED.items():
-            lab.run("support", "ip", "address", "replace", f"{address}/32", "dev", "lo", check=True)  # programs call 127/8 localhost
             carriers.append(lab.start("support", "python3", f"{HERE}/socks_forward.py", 1055, address, ipv4(entries[device]), *ports,
                                       stdout=subprocess.PIPE, text=True))
             expect(carriers[-1].stdout.readline() == "ready\n", "the forwarder did not start")
@@ -166,8 +165,6 @@ def forwarded(lab, entries):
         for carrier in carriers:
             carrier.kill()
             carrier.wait(5)
-        for address, _ in FORWARDED.values():
-            lab.run("support", "ip", "address", "del", f"{address}/32", "dev", "lo")
 
 
 def in_tun_form(world, folder):
@@ -183,6 +180,8 @@ def in_tun_form(world, folder):
 
 
 def in_user_form(world, folder):
+    for address, _ in FORWARDED.values():  # before the client starts: it binds anew when addresses change; and ipptool calls 127/8 localhost
+        world.lab.run("support", "ip", "address", "replace", f"{address}/32", "dev", "lo", check=True)
     world.engineer("user", folder)
     entries = open_both(world)
     pings(world, entries["mfp"])
