@@ -68,6 +68,18 @@ TEST(GateEnd, close_all_closes_everything_and_is_done_when_nothing_is_open) {
   EXPECT_EQ(site.reply(site.command(CloseRequest{"files"}))->code, ExitCode::wrong_usage);
 }
 
+TEST(GateEnd, other_addresses_than_at_first_end_the_session_with_that_reason) {
+  Site site;
+  const SessionId session = site.open_with_alice();
+  const auto key = node_key(0x41);
+  site.say(session, pair::Registered{key, "node-1", {at("100.64.0.1")}});
+  EXPECT_EQ(site.running(), 1U) << "registering again under the same addresses is no reason";
+  site.say(session, pair::Registered{key, "node-1", {at("100.64.0.9")}});
+  EXPECT_NE(site.last_record("closed").find("\"why\":\"the control server gave the node other addresses\""),
+            std::string::npos);
+  expect_shut(site);
+}
+
 TEST(GateEnd, close_ends_an_opening_that_is_still_under_way) {
   Site site;
   site.hold_appends = true;

@@ -65,7 +65,8 @@ Session::Ending problem_ending(pair::ProblemKind kind, const std::string& text, 
     case pair::ProblemKind::not_a_control_server:
       return says(control.url() + " answers, but is not a control server" + detail(text) + "; check control.url.");
     case pair::ProblemKind::control_certificate:
-      return says(server + " shows a certificate that is not trusted" + detail(text) + "; check control.ca_file.");
+      return says(server + " shows a certificate that is not trusted" + detail(text) +
+                  "; check control.ca_file, and whether a firewall on the way looks inside.");
     case pair::ProblemKind::control_key:
       return says(server + " has another key than control.server_key says" + detail(text) +
                   "; ask who runs it before changing the pin.");
@@ -80,7 +81,8 @@ Session::Ending problem_ending(pair::ProblemKind kind, const std::string& text, 
           "No relay can be reached" + detail(text) + "; check the network" +
           (config.proxy ? " and " + config.proxy->named_in + "." : std::string(", or relay.allow for a private one.")));
     case pair::ProblemKind::relay_certificate:
-      return says("The relay shows a certificate that is not trusted" + detail(text) + "; check relay.ca_file.");
+      return says("The relay shows a certificate that is not trusted" + detail(text) +
+                  "; check relay.ca_file, and whether a firewall on the way looks inside.");
     case pair::ProblemKind::forgotten:
       return says(server + " forgot the node while it was opening" + detail(text) + "; open it again.");
   }
@@ -112,6 +114,10 @@ Session::Ending expired_ending() {
 Session::Ending clocks_ending() {
   return ending("a clock was set while it was being extended", ExitCode::failed,
                 "A clock was set while the device was being extended; open it again.");
+}
+Session::Ending moved_ending(const DeviceConfig& device) {
+  return ending("the control server gave the node other addresses", ExitCode::failed,
+                "The control server gave " + device.name + " other addresses while it was opening; open it again.");
 }
 Session::Ending tunnel_ending(const std::string& how) {
   return ending("the tunnel ended by itself: " + how, ExitCode::failed,

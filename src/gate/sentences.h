@@ -19,6 +19,7 @@ bool is_final(pair::ProblemKind kind);
 Session::Ending no_answer_ending(const DeviceConfig& device);
 Session::Ending other_device_ending(const DeviceConfig& device);
 Session::Ending slow_ending();
+Session::Ending moved_ending(const DeviceConfig& device);
 Session::Ending audit_ending();
 Session::Ending expired_ending();
 Session::Ending clocks_ending();

@@ -99,6 +99,7 @@ void Session::on(const pair::Admit& m, WallTime wall, Instant) {
 void Session::on(const pair::Registered& m, WallTime wall, Instant now) {
   const bool other_key = registered_ && registered_->node_key != m.node_key;
   if (m.node_key.is_zero() || other_key) return end_and_kill(rules_ending("a second node key"), wall, now);
+  const bool moved = registered_ && registered_->addresses != m.addresses;
   const bool news = !registered_ || registered_->name != m.name || registered_->addresses != m.addresses;
   registered_ = m;
   if (news && registrations_written_++ < registrations_written_max) {
@@ -106,6 +107,7 @@ void Session::on(const pair::Registered& m, WallTime wall, Instant now) {
     for (const IpAddress& address : m.addresses) record.addresses.push_back(address.text());
     desk_.audit.add(std::move(record), wall);
   }
+  if (moved) return end(moved_ending(device_), wall, now);
   opened(wall, now);
 }
 

@@ -44,8 +44,10 @@ struct Registered {
   std::string name;
   std::vector<IpAddress> addresses;
 };
-struct AddressesChanged {};  // another address than at first: the session must not go on under it
-struct Online {              // the home relay is connected and the control server knows it
+struct AddressesChanged {  // other addresses than at first: the session must not go on under them
+  Registered now;
+};
+struct Online {  // the home relay is connected and the control server knows it
   path::RegionId region;
   std::string region_code;
 };

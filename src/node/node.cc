@@ -356,7 +356,7 @@ void Node::handle_netmap(const control::NetmapChange& change, Instant now) {
       outbox_.tell(Registered{node_key_, netmap.self()->name, addresses});
       home_may_be_up(now);
     } else if (!addresses_.empty() && addresses != addresses_) {
-      outbox_.tell(AddressesChanged{});
+      outbox_.tell(AddressesChanged{Registered{node_key_, netmap.self()->name, addresses}});
     }
   }
   if (!is_logging_out_) peers_.handle_change(netmap, change, now);

@@ -169,7 +169,9 @@ void Tunnel::handle(const node::Event& event, Instant now) {
   } else if (const auto* registered = std::get_if<node::Registered>(&event)) {
     stack_.set_addresses(registered->addresses);
     send_to_gate(pair::Registered{registered->node_key, pair::bounded_text(registered->name), registered->addresses});
-  } else if (std::holds_alternative<node::AddressesChanged>(event)) {
+  } else if (const auto* other = std::get_if<node::AddressesChanged>(&event)) {
+    // The gate learns why this ends.
+    send_to_gate(pair::Registered{other->now.node_key, pair::bounded_text(other->now.name), other->now.addresses});
     begin_closing(EndReason::addresses_changed, now);
   } else if (const auto* online = std::get_if<node::Online>(&event)) {
     send_to_gate(pair::Online{online->region, pair::bounded_text(online->region_code)});
