@@ -61,6 +61,11 @@ void Agent::close() {
   hand_over(pair::Close{});
 }
 
+void Agent::extend(Instant deadline) {
+  deadline_ = deadline;
+  hand_over(pair::Extend{deadline});
+}
+
 void Agent::replace_sockets() {
   tunnel_->set_sockets({.ipv4 = true}, world_.now);
   drain();

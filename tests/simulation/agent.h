@@ -42,6 +42,7 @@ class Agent final : public Actor, public UdpReceiver {
 
   // ---- what the gate does by itself
   void close();
+  void extend(Instant deadline);
   void replace_sockets();  // the network has changed
   void hand_over(const pair::FromGate& message);
 

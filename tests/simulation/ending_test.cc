@@ -42,6 +42,55 @@ TEST(Ending, nothing_passes_after_its_own_deadline_whatever_the_gate_does) {
   EXPECT_TRUE(town.agent.service(0)->got_reset());
 }
 
+TEST(Ending, what_waits_for_a_relay_at_the_deadline_never_leaves) {
+  Town town({.script = for_minutes(5)});
+  town.agent.printer.tcp[8080] = [] { return std::make_shared<Download>(20'000'000); };
+  ASSERT_TRUE(town.open());
+  town.no_udp();
+  town.world.run(town.agent.deadline() - seconds(2) - town.world.now);
+  town.alice.connect(town.printer(), 8080);
+  std::uint64_t before = 0;
+  std::uint64_t late = 0;
+  town.servers.amsterdam.watch = town.servers.frankfurt.watch = [&](const auto& from, const auto&, Bytes) {
+    if (from != *town.agent.node_key()) return;
+    (town.world.now > town.agent.deadline() + Internet::latency ? late : before)++;
+  };
+  town.world.run(seconds(10));
+  EXPECT_GT(before, 1'000u);
+  EXPECT_EQ(late, 0u);
+}
+
+TEST(Ending, a_later_end_counts_if_it_is_heard_before_the_first_one) {
+  Town town({.script = for_minutes(5)});
+  ASSERT_TRUE(town.open());
+  const auto echo = town.alice.connect(town.printer(), 7);
+  const Instant first = town.agent.deadline();
+  town.world.run(minutes(3));
+  town.agent.extend(first + minutes(5));
+  town.world.run(minutes(4));
+  EXPECT_GT(town.world.now, first);
+  EXPECT_TRUE(town.echoes(echo, "still here"));
+  town.world.run(minutes(4));
+  EXPECT_EQ(town.agent.end(), tunnel::EndReason::deadline);
+  EXPECT_LT(town.agent.ended_at(), town.agent.deadline() + seconds(1));
+}
+
+TEST(Ending, a_later_end_that_comes_too_late_revives_nothing) {
+  Town town({.script = for_minutes(5)});
+  ASSERT_TRUE(town.open());
+  const auto echo = town.alice.connect(town.printer(), 7);
+  ASSERT_TRUE(town.echoes(echo, "before"));
+  const auto bytes = town.agent.printer_bytes();
+  town.servers.control.box.moods.silent = true;  // so that the logout takes its time
+  town.world.run(town.agent.deadline() + milliseconds(1) - town.world.now);
+  ASSERT_FALSE(town.agent.end());
+  town.agent.extend(town.agent.deadline() + hours(1));
+  town.alice.send(echo, "after");
+  town.world.run(seconds(5));
+  EXPECT_TRUE(town.agent.end());
+  EXPECT_EQ(town.agent.printer_bytes(), bytes);
+}
+
 TEST(Ending, the_deadline_holds_through_sleep) {
   Town town({.script = for_minutes(5)});
   ASSERT_TRUE(town.open());
@@ -100,6 +149,7 @@ TEST(Ending, another_address_ends_the_session) {
   town.servers.control.pump();
   ASSERT_TRUE(town.world.run_until([&] { return town.agent.end().has_value(); }, seconds(2)));
   EXPECT_EQ(town.agent.end(), tunnel::EndReason::addresses_changed);
+  EXPECT_EQ(town.agent.count<pair::Registered>(), 2u) << "the gate hears of the new addresses";
   EXPECT_FALSE(town.servers.control.box.knows(key)) << "it logs out all the same";
 }
 
