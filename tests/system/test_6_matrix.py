@@ -9,6 +9,7 @@ import os
 import re
 import subprocess
 
+from seat_frames import AGENT_MAC, ROUTER, announcing, captured, due, make_stray_connection, sent_to_others
 from site_lab import HERE, ROOT, Failure, ipv4, ipv6, sha256, until
 from world import expect, long_test, test
 
@@ -168,7 +169,18 @@ def forwarded(lab, entries):
 
 
 def in_tun_form(world, folder):
-    world.engineer("tun", folder)
+    lab = world.lab
+    stray = os.path.join(lab.state, "stray.pcap")
+    with announcing(lab, lab.address("files"), lab.address("pc"), ROUTER, "192.168.77.77") as announced:
+        world.engineer("tun", folder)
+        announced()
+        with captured(lab, stray, f"ether src {AGENT_MAC} and not ({due(lab, 'mfp', 'laser')})"):
+            everything_in_tun_form(world)
+            make_stray_connection(lab)
+    sent_to_others(lab, stray, "mfp", "laser")
+
+
+def everything_in_tun_form(world):
     entries = open_both(world)
     pings(world, entries["mfp"])
     plain_pings(world, entries["mfp"])

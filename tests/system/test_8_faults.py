@@ -1,15 +1,13 @@
 """Devices in trouble while they are open, what the agent's seat sends meanwhile, and two sites whose networks look the same."""
 import concurrent.futures
-import contextlib
 import os
-import signal
 import subprocess
 import time
 
-from site_lab import Agent, Lab, MACS, ipv4, until
+from seat_frames import AGENT_MAC, ROUTER, ROUTER_MAC, announcing, captured, frames, make_stray_connection, sent_to_others
+from site_lab import MACS, Agent, Lab, ipv4, until
 from world import expect, long_test, test
 
-AGENT_MAC, ROUTER_MAC = "02:da:00:00:4d:0a", "02:da:00:00:4d:01"
 FAULTS = {"mfp": "hang", "laser": "unplug", "inkjet": "acl"}
 CONNECT_TIMEOUT = 10  # seconds that the agent tries to reach a device's port
 TIMED_OUT, NO_CONNECTION = 28, 7  # of curl
@@ -79,37 +77,14 @@ def read_until(process, text, seconds):
             return reading.result(5)
 
 
-@contextlib.contextmanager
-def captured(lab, path):
-    """Every frame of the agent's MAC on the site's switch."""
-    words = ["tcpdump", "-i", "br0", "--immediate-mode", "-U", "-w", path, "ether", "host", AGENT_MAC]
-    capture = subprocess.Popen(["ip", "netns", "exec", lab.namespace("site"), *words], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                               stderr=subprocess.PIPE, text=True)
-    expect("listening" in capture.stderr.readline(), "tcpdump does not capture")
-    try:
-        yield
-    finally:
-        capture.send_signal(signal.SIGINT)
-        capture.communicate(timeout=5)
-
-
-def frames(path, expression):
-    done = subprocess.run(["tcpdump", "-nn", "-e", "-r", path, expression], capture_output=True, text=True)
-    expect(done.returncode == 0, done.stderr)
-    return done.stdout.splitlines()
-
-
 @test("an engineer's client that announces addresses of the LAN changes nothing: only the device, its ARP, and the WAN are in a capture")
 def only_the_device(world):
     lab = world.lab
     world.engineer()
     world.agent.close()
-    inside = [lab.address("files"), lab.address("pc"), "192.168.77.1", "192.168.77.77"]
     path = os.path.join(lab.state, "agent.pcap")
-    try:
-        for address in inside:
-            lab.run("support", "ip", "address", "add", f"{address}/32", "dev", "eth0", check=True)
-        until("the client announces them", lambda: all(f'"{address}:' in lab.ts("status", "--json") for address in inside), 30, 0.5)
+    with announcing(lab, lab.address("files"), lab.address("pc"), ROUTER, "192.168.77.77") as announced:
+        announced()
         with captured(lab, path):
             entry = world.agent.open("mfp")
             lab.ts("ping", "--c", "10", ipv4(entry))
@@ -117,22 +92,12 @@ def only_the_device(world):
             time.sleep(6)  # of looking for better paths
             expect(lab.run("support", "curl", "-sSk", "-m", "10", f"https://{ipv4(entry)}/").returncode == 0, "the page does not come")
             lab.run("support", "snmpwalk", "-v2c", "-c", "public", ipv4(entry), "1.3.6.1.2.1.1", check=True)
-            lab.run("agent", "timeout", "1", "socat", "-u", "/dev/null", f"TCP:{lab.address('label')}:80")  # the probe: not the agent's doing
+            make_stray_connection(lab)
             world.agent.close()
-    finally:
-        for address in inside:
-            lab.run("support", "ip", "address", "del", f"{address}/32", "dev", "eth0")
-    device = lab.address("mfp")
-    # Whoever asks for the seat's own address is answered by its kernel.
-    allowed = (f"(arp and (arp[6:2] = 2 or dst host {device} or dst host 192.168.77.1)) or (ip and ether dst {MACS['mfp']} and dst host {device})"
-               f" or (ip and ether dst {ROUTER_MAC} and not dst net 192.168.77.0/24)")
-    other = frames(path, f"ether src {AGENT_MAC} and not ({allowed})")
-    probes = [line for line in other if lab.address("label") in line]
-    expect(probes, "the capture is blind: it has not the connection that was made on purpose")
-    expect(other == probes, f"the agent's seat sent {[line for line in other if line not in probes][:5]}")
-    senders = frames(path, f"ether dst {AGENT_MAC} and not arp and not (ether src {MACS['mfp']} or ether src {ROUTER_MAC} or ether src {MACS['label']})")
+    sent_to_others(lab, path, "mfp")
+    senders = frames(path, f"ether dst {AGENT_MAC} and not arp and not ether src ({MACS['mfp']} or {ROUTER_MAC} or {MACS['label']})")
     expect(not senders, f"the agent's seat got {senders[:5]}")
-    expect(frames(path, f"ip and dst host {device}") and frames(path, "udp and dst net 203.0.113.0/24"), "the session itself is not in the capture")
+    expect(frames(path, f"ip and dst host {lab.address('mfp')}") and frames(path, "udp and dst net 203.0.113.0/24"), "the session itself is not in it")
 
 
 class SecondSite(Lab):
