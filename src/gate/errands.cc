@@ -51,29 +51,32 @@ void Errands::fail(pair::RequestId request, pair::Unanswered why) {
 
 // ---- servers ----------------------------------------------------------------------------------------------------
 
-Errands::Trouble Errands::handle(const pair::DialControl& request) {
+Errands::Trouble Errands::handle(const pair::DialControl& request, Instant now) {
   std::vector<IpAddress> given;
   if (const auto address = desk_.config.control.address()) given.push_back(*address);
-  return seek_server({request.request, Server::control, desk_.config.control.port}, desk_.config.control.host, given);
+  return seek_server({request.request, Server::control, desk_.config.control.port}, desk_.config.control.host, given,
+                     now);
 }
 
-Errands::Trouble Errands::handle(const pair::DialRelay& request) {
+Errands::Trouble Errands::handle(const pair::DialRelay& request, Instant now) {
   std::vector<IpAddress> given;
   if (request.ipv4) given.push_back(*request.ipv4);
   if (request.ipv6) given.push_back(*request.ipv6);
-  return seek_server({request.request, Server::relay, request.port}, request.host, given);
+  return seek_server({request.request, Server::relay, request.port}, request.host, given, now);
 }
 
-Errands::Trouble Errands::handle(const pair::ResolveStun& request) {
+Errands::Trouble Errands::handle(const pair::ResolveStun& request, Instant now) {
   std::vector<IpAddress> given;
   if (request.ipv4) given.push_back(*request.ipv4);
   if (request.ipv6) given.push_back(*request.ipv6);
-  return seek_server({request.request, Server::stun, request.port}, request.host, given);
+  return seek_server({request.request, Server::stun, request.port}, request.host, given, now);
 }
 
-Errands::Trouble Errands::seek_server(ServerName name, const std::string& host, const std::vector<IpAddress>& given) {
+Errands::Trouble Errands::seek_server(ServerName name, const std::string& host, const std::vector<IpAddress>& given,
+                                      Instant now) {
   if (!claim(name.request)) return Trouble::broke_rules;
-  if (under_way<ServerName>() + under_way<ProxyName>() + under_way<ServerDial>() >= server_dials_max) {
+  if (under_way<ServerName>() + under_way<ProxyName>() + under_way<ServerDial>() >= server_dials_max ||
+      !servers_.take(now)) {
     fail(name.request, pair::Unanswered::too_many);
   } else if (goes_through_proxy(name, host, given)) {
     seek_behind_proxy(std::move(name), host, given);

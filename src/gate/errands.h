@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "gate/admissions.h"
+#include "gate/budget.h"
 #include "gate/desk.h"
 #include "gate/flows.h"
 #include "gate/inputs.h"
@@ -31,7 +32,11 @@ class Errands {
   static constexpr std::size_t device_dials_max = 128;
   static constexpr std::size_t pings_max = 20;
   static constexpr std::size_t server_dials_max = 16;  // control, relays and STUN names
-  static constexpr std::size_t candidates_max = 8;     // addresses tried for one name
+  // Asked for in one session: a tunnel that was taken over does not knock at the world's doors from the customer's
+  // address.
+  static constexpr std::uint64_t servers_burst = 256;
+  static constexpr std::uint64_t servers_per_second = 2;
+  static constexpr std::size_t candidates_max = 8;  // addresses tried for one name
   static constexpr std::uint16_t ping_payload_bytes_max = 1472;
   static constexpr std::size_t join_keys_max = 16;  // in one session
   static constexpr Duration dial_timeout = seconds(10);
@@ -53,9 +58,9 @@ class Errands {
 
   void look_for_device();  // answered through NeighboursFound
 
-  [[nodiscard]] Trouble handle(const pair::DialControl& request);
-  [[nodiscard]] Trouble handle(const pair::DialRelay& request);
-  [[nodiscard]] Trouble handle(const pair::ResolveStun& request);
+  [[nodiscard]] Trouble handle(const pair::DialControl& request, Instant now);
+  [[nodiscard]] Trouble handle(const pair::DialRelay& request, Instant now);
+  [[nodiscard]] Trouble handle(const pair::ResolveStun& request, Instant now);
   [[nodiscard]] Trouble handle(const pair::DialService& request, const Warrant& warrant, WallTime wall, Instant now);
   [[nodiscard]] Trouble handle(const pair::PingDevice& request, const Warrant& warrant, WallTime wall, Instant now);
   [[nodiscard]] Trouble handle(const pair::WantJoinKey& request);
@@ -117,7 +122,7 @@ class Errands {
   std::optional<T> finish(TaskId task);
   bool claim(pair::RequestId request);  // false if the id is in use
   void fail(pair::RequestId request, pair::Unanswered why);
-  Trouble seek_server(ServerName name, const std::string& host, const std::vector<IpAddress>& given);
+  Trouble seek_server(ServerName name, const std::string& host, const std::vector<IpAddress>& given, Instant now);
   void reach_server(const ServerName& name, const std::vector<IpAddress>& addresses);
   bool may_be_server(const ServerName& name, const IpAddress& address) const;
   // errands_proxy.cc
@@ -141,6 +146,7 @@ class Errands {
   std::set<pair::RequestId> owed_;  // requests not answered
   std::optional<Instant> device_seen_;
   std::size_t join_keys_ = 0;
+  Budget servers_{servers_burst, servers_per_second};
   std::optional<ProxyRefusal> proxy_refused_control_;
   std::optional<ProxyRefusal> proxy_refused_relay_;
 };

@@ -1,23 +1,8 @@
 #include "gate/flows.h"
 
-#include <algorithm>
-
 #include "gate/service_list.h"
 
 namespace quoin::gate {
-
-bool Flows::may_open(Instant now) {
-  if (!counted_) counted_ = now;
-  const auto whole_seconds = static_cast<std::uint64_t>(
-      std::clamp<std::int64_t>((now - *counted_) / seconds(1), 0, opened_burst / opened_per_second));
-  if (whole_seconds > 0) {
-    left_ = std::min(opened_burst, left_ + whole_seconds * opened_per_second);
-    counted_ = now;
-  }
-  if (left_ == 0) return false;
-  left_--;
-  return true;
-}
 
 void Flows::open(pair::RequestId id, const std::string& engineer, pair::Transport transport, std::uint16_t port,
                  WallTime wall) {

@@ -9,6 +9,7 @@
 
 #include "base/time.h"
 #include "gate/audit_queue.h"
+#include "gate/budget.h"
 #include "pair/messages.h"
 
 namespace quoin::gate {
@@ -26,7 +27,7 @@ class Flows {
   bool full() const { return open_.size() >= open_max; }
   bool has(pair::RequestId id) const { return open_.contains(id); }
   bool has_pings_of(const std::string& engineer) const { return pings_.contains(engineer); }
-  bool may_open(Instant now);  // a yes is one flow less for later
+  bool may_open(Instant now) { return budget_.take(now); }  // a yes is one flow less for later
   std::size_t open() const { return open_.size(); }
   std::uint64_t opened() const { return opened_; }
   std::uint64_t refused() const { return refused_; }
@@ -51,8 +52,7 @@ class Flows {
   AuditQueue& audit_;
   std::map<pair::RequestId, Flow> open_;
   std::map<std::string, pair::RequestId> pings_;  // by engineer
-  std::uint64_t left_ = opened_burst;
-  std::optional<Instant> counted_;  // when left_ was last added to
+  Budget budget_{opened_burst, opened_per_second};
   std::uint64_t opened_ = 0;
   std::uint64_t refused_ = 0;
 };

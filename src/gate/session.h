@@ -102,9 +102,9 @@ class Session {
   bool takes_message(Instant now);
   void trouble(Errands::Trouble trouble, WallTime wall, Instant now);
 
-  void on(const pair::DialControl& m, WallTime wall, Instant now) { trouble(errands_.handle(m), wall, now); }
-  void on(const pair::DialRelay& m, WallTime wall, Instant now) { trouble(errands_.handle(m), wall, now); }
-  void on(const pair::ResolveStun& m, WallTime wall, Instant now) { trouble(errands_.handle(m), wall, now); }
+  void on(const pair::DialControl& m, WallTime wall, Instant now) { trouble(errands_.handle(m, now), wall, now); }
+  void on(const pair::DialRelay& m, WallTime wall, Instant now) { trouble(errands_.handle(m, now), wall, now); }
+  void on(const pair::ResolveStun& m, WallTime wall, Instant now) { trouble(errands_.handle(m, now), wall, now); }
   void on(const pair::WantJoinKey& m, WallTime wall, Instant now) { trouble(errands_.handle(m), wall, now); }
   void on(const pair::DialService& m, WallTime wall, Instant now);
   void on(const pair::PingDevice& m, WallTime wall, Instant now);

@@ -91,13 +91,28 @@ TEST_F(SessionAlone, the_name_of_the_control_server_does_not_lead_to_a_metadata_
   const Admissions admissions;
   Flows flows("mfp", desk_.audit);
   Errands errands(1, *desk_.config.device("mfp"), desk_, admissions, flows);
-  ASSERT_EQ(errands.handle(pair::DialControl{1}), Errands::Trouble::none);
+  ASSERT_EQ(errands.handle(pair::DialControl{1}, now), Errands::Trouble::none);
   ASSERT_EQ(effects<Resolve>().size(), 1U);
   const TaskId task = effects<Resolve>()[0].task;
   ASSERT_EQ(errands.handle(Resolved{task, {at("169.254.169.254"), at("fe80::1")}}), Errands::Trouble::none);
   EXPECT_TRUE(effects<Dial>().empty());
   ASSERT_EQ(effects<SendToChild>().size(), 1U);
   EXPECT_EQ(std::get<pair::Failed>(effects<SendToChild>()[0].message).why, pair::Unanswered::not_allowed);
+}
+
+TEST_F(SessionAlone, servers_are_looked_for_at_a_rate) {
+  const Admissions admissions;
+  Flows flows("mfp", desk_.audit);
+  Errands errands(1, *desk_.config.device("mfp"), desk_, admissions, flows);
+  const auto ask = [&](pair::RequestId id, Instant when) {
+    desk_.effects.clear();
+    EXPECT_EQ(errands.handle(pair::ResolveStun{id, "stun", at("203.0.113.20"), std::nullopt, 3478}, when),
+              Errands::Trouble::none);
+    return std::holds_alternative<pair::Resolved>(effects<SendToChild>().at(0).message);
+  };
+  for (pair::RequestId id = 1; id <= Errands::servers_burst; id++) ASSERT_TRUE(ask(id, now));
+  EXPECT_FALSE(ask(9999, now));
+  EXPECT_TRUE(ask(9999, now + seconds(1)));
 }
 
 TEST(AdmissionsAlone, a_crowd_of_strangers_does_not_shut_a_named_engineer_out) {
