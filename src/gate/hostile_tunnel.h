@@ -24,7 +24,9 @@ class HostileTunnel {
       case 6:
       case 7: return pair::Admit{key(), login(), random_.below(4) == 0};
       case 8: return pair::WantJoinKey{};
-      case 9: return pair::Registered{node_key(random_.below(8) == 0 ? 0x55 : 0x42), "n", {address()}};
+      case 9:  // mostly the addresses it had: others end the session
+        return pair::Registered{
+            node_key(random_.below(8) == 0 ? 0x55 : 0x42), "n", {random_.below(8) == 0 ? address() : at("100.64.0.2")}};
       case 10: return pair::FlowClosed{request(), random_.u64(), random_.u64()};
       case 11: return pair::Problem{problem(), "text"};
       default: return valid_report();

@@ -211,12 +211,18 @@ void SimulatedEdge::on(const Dial& effect) {
         to.port == config.control.port &&
         (config.control.address() == to.address || std::ranges::count(names[config.control.host], to.address) > 0);
     const path::EndpointGuard guard(host.prefixes(), config.relay.allow);
-    const bool is_proxy = !effect.through_proxy_to.empty() && config.proxy && to.port == config.proxy->port &&
-                          (config.proxy->address() == to.address || names[config.proxy->host].front() == to.address);
+    const bool is_proxy =
+        !effect.through_proxy_to.empty() && config.proxy && to.port == config.proxy->port &&
+        (config.proxy->address() == to.address || std::ranges::count(names[config.proxy->host], to.address) > 0);
     promise(is_proxy == !effect.through_proxy_to.empty(), "nobody but the proxy is asked to connect");
     const bool is_server = is_proxy || is_control || guard.allows(to, path::EndpointUse::relay_or_stun);
     promise(is_device ? !guard_device(to.address, host) : is_server, "only devices, control and relays are dialled");
     if (is_device) promise(effect.candidates.size() == 1, "a device has one address");
+  }
+  if (const auto target = Endpoint::parse(effect.through_proxy_to);
+      target && target->address != config.control.address()) {
+    const path::EndpointGuard guard(host.prefixes(), config.relay.allow);
+    promise(guard.allows(*target, path::EndpointUse::relay_or_stun), "no proxy is asked for what the guard refuses");
   }
   promise(!effect.candidates.empty(), "a dial has somewhere to go");
   if (hold_dials) {

@@ -40,7 +40,13 @@ void require(bool kept, const char* what) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   InputRandom random(Bytes(reinterpret_cast<const std::byte*>(data), size));
   gate::HostileTunnel hostile(random);
-  gate::Site site;
+  gate::Config config = gate::site_config();
+  if (size % 2 == 1) {  // a site that has a proxy
+    config.proxy = gate::parse_proxy_url("http://lab:lab@192.168.77.8:3128").value();
+    config.proxy->none_for.add("relay.example.com");
+  }
+  gate::Site site(config);
+  site.listening.insert({gate::at("192.168.77.8"), 3128});
   for (int step = 0; step < 500 && !random.used_up(); step++) {
     hostile.play(site, 1);
     require(site.broken.empty(), site.broken.empty() ? "" : site.broken.front().c_str());

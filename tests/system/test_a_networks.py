@@ -6,7 +6,7 @@ import time
 
 import test_1_first_page as first
 from own_agent import OwnAgent, says, shut
-from site_lab import AGENT, CLOUD, Answer, ipv4, until
+from site_lab import CLOUD, ipv4, until
 from test_3_bad_input import UNREACHABLE, USAGE, replacing
 from world import expect, long_test, test
 
@@ -188,3 +188,196 @@ def proxy_goes(world):
         until("no problem is left", lambda: agent.opened("mfp")["problem"] == "", 60)
         expect(agent.opened("mfp")["node_key"] == entry["node_key"], "it became another node")
         first.fetch_page(through)
+
+
+@contextlib.contextmanager
+def looked_into(lab, *ports):
+    """The router itself answers TLS for these ports of cloud, with a certificate of a CA that nobody outside knows."""
+    folder = os.path.join(lab.state, "firewall")
+    os.makedirs(folder, exist_ok=True)
+    script = f"""cd {folder}
+        openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj '/O=Firewall Ltd/CN=Inspection CA' -keyout ca.key -out ca.pem
+        openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj '/CN=looked into' -keyout leaf.key -out leaf.csr
+        printf 'subjectAltName=DNS:derp.lab,IP:{CLOUD}' >names
+        openssl x509 -req -in leaf.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 30 -extfile names -out leaf.pem"""
+    subprocess.run(["sh", "-ec", script], check=True, capture_output=True)
+    server = lab.start("gw", "openssl", "s_server", "-accept", "9444", "-cert", f"{folder}/leaf.pem", "-key", f"{folder}/leaf.key", "-www", "-quiet",
+                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        until("it listens", lambda: ":9444" in lab.run("gw", "ss", "-Hltn").stdout, 10)
+        rules = "; ".join(f"add rule inet inspect in iifname lan0 ip daddr {CLOUD} tcp dport {port} redirect to :9444" for port in ports)
+        lab.run("gw", "nft", f"add table inet inspect; add chain inet inspect in {{ type nat hook prerouting priority -100; }}; {rules}", check=True)
+        yield
+    finally:
+        lab.run("gw", "nft", "delete table inet inspect")
+        lab.run("gw", "conntrack", "-F")
+        server.kill()
+        server.wait(5)
+
+
+FOREIGN = "its certificate (CN=looked into, issued by CN=Inspection CA,O=Firewall Ltd) does not lead to a root that is trusted here"
+
+
+@test("a firewall that looks into TLS is told by host and issuer: by open at once, and by status while a device is open")
+def firewall_looks_inside(world):
+    lab = world.lab
+    with OwnAgent(lab, "looked-into").start() as agent:
+        with looked_into(lab, 8443):
+            says(agent.command("open", "mfp", "--for", "5m"), UNREACHABLE, "The control server https://203.0.113.10:8443 shows a certificate that is not trusted",
+                 f"{CLOUD}: {FOREIGN}", "whether a firewall on the way looks inside")
+            shut(agent)
+        through = Through(world, agent)
+        entry = through.opened()
+        problem = lambda: agent.opened("mfp")["problem"]
+        for what, port, text in (("derper", 443, f"the relay's certificate is not trusted (derp.lab: {FOREIGN})"),
+                                 ("headscale", 8443, f"the control server's certificate is not trusted ({CLOUD}: {FOREIGN})")):
+            with looked_into(lab, port):
+                lab.tailnet("kill", what)
+                lab.tailnet("start", what)
+                until(f"status says {text}; it says: {problem()}", lambda: problem() == text, 40)
+            until("no problem is left", lambda: problem() == "", 60)
+        expect(agent.opened("mfp")["node_key"] == entry["node_key"], "it became another node")
+        first.fetch_page(through)
+
+
+@test("three regions: when the home relay dies the device moves to another one, where the engineer reaches it without UDP too")
+def home_relay_dies(world):
+    lab = world.lab
+    relays = {"lab": "derper", "lab1": "derper1", "lab2": "derper2"}
+    lab.tailnet("regions", "3")
+    try:
+        with OwnAgent(lab, "regions").start() as agent:
+            through = Through(world, agent)
+            entry = through.opened()
+            first.fetch_page(through)
+            home = entry["relay"]
+            lab.tailnet("kill", relays[home])
+            began = time.monotonic()
+            until("the home is another one", lambda: agent.opened("mfp")["relay"] not in (home, ""), 60)
+            second = agent.opened("mfp")["relay"]
+            print(f"     from {home} to {second} in {time.monotonic() - began:.1f} s", flush=True)
+            with egress(lab, "no-udp"):
+                until("the path is the relay", lambda: first.path_kind(through, "mfp") == "relay", 40)
+                first.fetch_page(through)
+                through_region = agent.opened("mfp")["paths"][0]["through"]
+                expect(through_region != home, f"through the dead relay: {through_region}")
+            lab.tailnet("start", relays[home])
+            until("no problem is left", lambda: agent.opened("mfp")["problem"] == "", 60)
+            first.fetch_page(through)
+            expect(agent.opened("mfp")["node_key"] == entry["node_key"], "it became another node")
+    finally:
+        lab.tailnet("regions", "1")
+
+
+class Trickle:
+    """A job that is sent to the printer piece by piece, one each second."""
+
+    def __init__(self, world, entry):
+        self.lab = world.lab
+        self.path = os.path.join(self.lab.state, "mfp", "raw.prn")
+        open(self.path, "wb").close()
+        script = ("import socket, sys, time\ns = socket.create_connection((sys.argv[1], 9100), 20)\n"
+                  "while True: s.sendall(b'x' * 1000); time.sleep(1)\n")
+        self.process = self.lab.start("support", "python3", "-c", script, ipv4(entry), stderr=subprocess.DEVNULL)
+        until("the first piece is there", lambda: self.arrived() > 0, 20)
+
+    def arrived(self):
+        return os.path.getsize(self.path)
+
+    def moves(self, what, seconds=60):
+        before = self.arrived()
+        until(f"{what}: more arrives", lambda: self.arrived() >= before + 2000 or self.process.poll() is not None, seconds)
+        expect(self.process.poll() is None, f"{what}: the flow ended")
+
+    def end(self):
+        self.process.kill()
+        self.process.wait(5)
+
+
+@long_test("the control server is away for three minutes with a flow running: it runs on, status says so, and all is well when it is back")
+def control_is_away(world):
+    lab = world.lab
+    with OwnAgent(lab, "away").start() as agent:
+        through = Through(world, agent)
+        entry = through.opened()
+        flow = Trickle(world, entry)
+        try:
+            lab.tailnet("kill", "headscale")
+            until("status says so", lambda: agent.opened("mfp")["problem"].startswith("the control server cannot be reached"), 90)
+            end = time.monotonic() + 180
+            while time.monotonic() < end:
+                flow.moves("without the control server")
+            lab.tailnet("start", "headscale")
+            until("no problem is left", lambda: agent.opened("mfp")["problem"] == "", 90)
+            flow.moves("with the control server")
+            expect(agent.opened("mfp")["node_key"] == entry["node_key"], "it became another node")
+            first.fetch_page(through)
+        finally:
+            flow.end()
+
+
+@contextlib.contextmanager
+def outside_hears_resets(lab):
+    """Connections that the router has forgotten are reset outward, so that the servers need not wait for minutes to find out."""
+    lab.run("gw", "nft", "add table inet resets; add chain inet resets in { type filter hook input priority -10; }; "
+            "add rule inet resets in iifname wan0 meta l4proto tcp reject with tcp reset", check=True)
+    try:
+        yield
+    finally:
+        lab.run("gw", "nft", "delete table inet resets")
+
+
+@long_test("the site's link is cut for longer than the control server keeps the node: it registers again with its keys, or ends and says why")
+def link_is_cut(world):
+    lab = world.lab
+    with OwnAgent(lab, "cut").start() as agent:
+        through = Through(world, agent)
+        entry = through.opened()
+        with egress(lab, "none"), outside_hears_resets(lab):
+            until("the control server has let the node go", lambda: entry["node_key"] not in lab.nodes(), 150)
+            until("status says that nothing can be reached", lambda: "cannot be reached" in agent.opened("mfp")["problem"] or
+                  "no relay can be reached" in agent.opened("mfp")["problem"], 60)
+
+        def settled():
+            now = agent.opened("mfp")
+            return now is None or (now["problem"] == "" and entry["node_key"] in lab.nodes())
+
+        until("it is there again, or has ended", settled, 120)
+        again = [record for record in agent.audit() if record["event"] == "registered"]
+        now = agent.opened("mfp")
+        if now is not None and now["state"] == "open":
+            expect(now["addresses"] == entry["addresses"], f"it goes on under other addresses: {now['addresses']}")
+            first.fetch_page(through)
+        else:
+            until("it has ended", lambda: agent.opened("mfp") is None, 10)
+            closed = [record for record in agent.audit() if record["event"] == "closed"]
+            expect(closed[-1]["why"] == "the control server gave the node other addresses", f"it ended because {closed[-1]}")
+            expect(again[-1]["addresses"] != entry["addresses"], f"the record of the new addresses: {again}")
+        expect(all(record["node_key"] == entry["node_key"] for record in again), f"other keys: {again}")
+
+
+@test("IPv6 outside: where UDP over IPv4 is cut, the path is direct over IPv6")
+def direct_over_ipv6(world):
+    lab = world.lab
+    world.engineer()
+    lab.printer_lab("ipv6", "on")
+    lab.tailnet("regions", "1", "2001:db8::10")
+    try:
+        lab.run("gw", "nft", "add rule inet lab egress meta nfproto ipv4 meta l4proto udp drop", check=True)
+        lab.run("gw", "conntrack", "-F")
+        with OwnAgent(lab, "ipv6").start() as agent:
+            through = Through(world, agent)
+            entry = through.opened()
+            out = lab.ts("ping", "--c", "15", "--timeout", "5s", ipv4(entry))
+            expect("via [2001:db8:77::10]:" in out, f"never over IPv6: {out}")
+            until("the path is direct", lambda: first.path_kind(through, "mfp") == "direct", 10)
+            reached = agent.opened("mfp")["paths"][0]["through"]
+            expect(reached.startswith("[2001:db8::20]:"), f"through {reached}")
+            relay = lab.derper_bytes()
+            first.fetch_page(through)
+            first.upload(through)
+            expect(lab.derper_bytes() - relay < 1 << 20, "the relay carried it")
+    finally:
+        lab.printer_lab("egress", "open")
+        lab.printer_lab("ipv6", "off")
+        lab.tailnet("regions", "1")
