@@ -173,12 +173,25 @@ void AgentProcess::accept(std::unique_ptr<io::LineConnection> connection) {
                    }});
 }
 
+namespace {
+
+std::string line_of(const gate::Reply& reply) {
+  std::string line = gate::encode(reply);
+  while (line.ends_with('\n')) line.pop_back();  // send_line adds it
+  return line;
+}
+
+}  // namespace
+
+void AgentProcess::perform(const gate::SendUpdate& effect) {
+  const auto found = connections_.find(effect.command);
+  if (found != connections_.end()) found->second.line->send_line(line_of(effect.reply));
+}
+
 void AgentProcess::perform(const gate::SendReply& effect) {
   const auto found = connections_.find(effect.command);
   if (found == connections_.end()) return;
-  std::string line = gate::encode(effect.reply);
-  while (line.ends_with('\n')) line.pop_back();  // send_line adds it
-  found->second.line->send_line(line);
+  found->second.line->send_line(line_of(effect.reply));
   found->second.line->finish();
 }
 
@@ -227,6 +240,8 @@ void AgentProcess::perform(gate::Effect& effect) {
   if (auto* append = std::get_if<gate::AppendAudit>(&effect))
     return handle(gate::AuditAppended{audit_.perform(*append)});
   if (auto* reply = std::get_if<gate::SendReply>(&effect)) return perform(*reply);
+  if (auto* update = std::get_if<gate::SendUpdate>(&effect)) return perform(*update);
+  if (auto* line = std::get_if<gate::WriteLog>(&effect)) return io::log(io::LogLevel::warning, line->sentence);
   if (std::holds_alternative<gate::Finished>(effect)) loop_.stop();
 }
 

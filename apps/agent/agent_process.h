@@ -67,6 +67,7 @@ class AgentProcess {
   void perform(const gate::LookupNeighbour& effect);
   void perform(const gate::ReadJoinKey& effect);
   void perform(const gate::SendReply& effect);
+  void perform(const gate::SendUpdate& effect);
   gate::HandleId keep(io::Descriptor descriptor);
   Result<io::Descriptor, std::string> take(const gate::Descriptor& wanted);
   void finish_task(gate::TaskId task, gate::Input input);  // unless it was cancelled

@@ -47,6 +47,8 @@ Result<Command, UsageExit> parse_command_line(int argc, const char* const* argv)
   bool as_json = false;
   auto* status_command = with_socket(app.add_subcommand("status", "Show what is open"));
   status_command->add_flag("--json", as_json, "as JSON");
+  bool watch = false;
+  status_command->add_flag("--watch", watch, "again whenever it changes, until Ctrl-C; with --json one object a line");
 
   std::string state_dir;
   auto* audit_command = app.add_subcommand("audit", "Read the audit file");
@@ -79,7 +81,7 @@ Result<Command, UsageExit> parse_command_line(int argc, const char* const* argv)
   if (close_command->parsed()) {
     return SocketCommand{socket, gate::CloseRequest{close_all ? std::nullopt : std::optional(close_device)}, false};
   }
-  if (status_command->parsed()) return SocketCommand{socket, gate::StatusRequest{}, as_json};
+  if (status_command->parsed()) return SocketCommand{socket, gate::StatusRequest{watch}, as_json};
   AuditCommand audit;
   audit.action = show_command->parsed() ? AuditAction::show : AuditAction::verify;
   audit.socket = socket;

@@ -16,7 +16,7 @@ constexpr const char* usual_state_dir = "/var/lib/quoin-agent";
 struct RunCommand {
   std::string config_file;
 };
-struct SocketCommand {  // open, extend, close, status
+struct SocketCommand {  // open, extend, close, status; a watched status goes on until one side ends
   std::string socket = usual_socket;
   gate::Request request;
   bool as_json = false;

@@ -13,6 +13,8 @@ namespace {
 constexpr Duration answer_time_max =
     seconds(40);  // an open takes 20 s at most, and what it started may have to end first
 
+using Complaint = std::pair<gate::ExitCode, std::string>;
+
 gate::ExitCode complain(gate::ExitCode code, const std::string& sentence) {
   std::fprintf(stderr, "quoin-agent: %s\n", sentence.c_str());
   return code;
@@ -24,7 +26,7 @@ gate::ExitCode printed() {
   return complain(gate::ExitCode::failed, "what was asked for is done, but the answer could not be printed");
 }
 
-std::pair<gate::ExitCode, std::string> describe(io::ClientError error, const std::string& socket) {
+Complaint describe(io::ClientError error, const std::string& socket) {
   switch (error) {
     case io::ClientError::not_running:
       return {gate::ExitCode::not_reachable,
@@ -43,20 +45,38 @@ std::pair<gate::ExitCode, std::string> describe(io::ClientError error, const std
   std::unreachable();
 }
 
-Result<gate::Reply, std::pair<gate::ExitCode, std::string>> ask(const std::string& socket,
-                                                                const gate::Request& request) {
+Result<io::UnixClient, Complaint> ask(const std::string& socket, const gate::Request& request) {
   auto client = io::UnixClient::connect(socket);
   if (!client) return failure(describe(client.error(), socket));
   std::string line = gate::encode(request);
   while (line.ends_with('\n')) line.pop_back();
   if (const auto sent = client->send_line(line); !sent) return failure(describe(sent.error(), socket));
-  const auto answer = client->receive_line(answer_time_max);
-  if (!answer) return failure(describe(answer.error(), socket));
-  auto reply = gate::decode_reply(bytes_of(*answer));
-  if (!reply)
-    return failure(std::pair(gate::ExitCode::failed,
-                             "the agent's answer cannot be read: are both of one version? " + reply.error()));
-  return std::move(*reply);
+  return std::move(*client);
+}
+
+bool is_watching(const SocketCommand& command) {
+  const auto* status = std::get_if<gate::StatusRequest>(&command.request);
+  return status != nullptr && status->watch;
+}
+
+Result<gate::Reply, Complaint> understood(const std::string& line) {
+  auto reply = gate::decode_reply(bytes_of(line));
+  if (reply) return std::move(*reply);
+  return failure(Complaint(gate::ExitCode::failed,
+                           "the agent's answer cannot be read: are both of one version? " + reply.error()));
+}
+
+Result<gate::Reply, Complaint> ask_once(const std::string& socket, const gate::Request& request) {
+  auto client = TRY(ask(socket, request));
+  const auto line = client.receive_line(answer_time_max);
+  if (!line) return failure(describe(line.error(), socket));
+  return understood(*line);
+}
+
+void print(const gate::Reply& reply, bool as_json) {
+  const std::string text = as_json ? gate::status_json(reply) : reply.text;
+  std::fputs(text.c_str(), stdout);
+  if (!text.ends_with('\n')) std::fputc('\n', stdout);
 }
 
 bool is_missing(const std::string& path) {
@@ -64,15 +84,38 @@ bool is_missing(const std::string& path) {
   return !file && file.error().error == io::FileError::missing;
 }
 
+// Until Ctrl-C ends us, or the agent goes.
+gate::ExitCode watch(const SocketCommand& command) {
+  auto client = ask(command.socket, command.request);
+  if (!client) return complain(client.error().first, client.error().second);
+  for (bool first = true;; first = false) {
+    const auto line = client->receive_line(first ? answer_time_max : Duration(hours(24) * 365));
+    if (!line && (first || line.error() != io::ClientError::closed)) {
+      const Complaint complaint = describe(line.error(), command.socket);
+      return complain(complaint.first, complaint.second);
+    }
+    if (!line) {
+      return complain(gate::ExitCode::not_reachable, "the agent on " + command.socket +
+                                                         " has gone: nothing is open "
+                                                         "any more; start it again with quoin-agent run --config FILE");
+    }
+    const auto reply = understood(*line);
+    if (!reply) return complain(reply.error().first, reply.error().second);
+    if (reply->code != gate::ExitCode::done) return complain(reply->code, reply->text);
+    if (!first && !command.as_json) std::fputc('\n', stdout);
+    print(*reply, command.as_json);
+    if (const auto code = printed(); code != gate::ExitCode::done) return code;
+  }
+}
+
 }  // namespace
 
 gate::ExitCode perform(const SocketCommand& command) {
-  const auto reply = ask(command.socket, command.request);
+  if (is_watching(command)) return watch(command);
+  const auto reply = ask_once(command.socket, command.request);
   if (!reply) return complain(reply.error().first, reply.error().second);
   if (reply->code != gate::ExitCode::done) return complain(reply->code, reply->text);
-  const std::string text = command.as_json ? gate::status_json(*reply) : reply->text;
-  std::fputs(text.c_str(), stdout);
-  if (!text.ends_with('\n')) std::fputc('\n', stdout);
+  print(*reply, command.as_json);
   return printed();
 }
 
@@ -80,7 +123,7 @@ gate::ExitCode perform(const AuditCommand& command) {
   std::string file = audit_file_path(command.state_dir.value_or(usual_state_dir));
   std::string head = audit_head_path(command.state_dir.value_or(usual_state_dir));
   if (!command.state_dir) {
-    const auto reply = ask(command.socket, gate::StatusRequest{});
+    const auto reply = ask_once(command.socket, gate::StatusRequest{});
     if (reply && !reply->audit_file.empty()) {
       file = reply->audit_file;
       head = reply->audit_head;

@@ -11,6 +11,7 @@ struct RequestShape {
   std::string command;
   std::optional<std::string> device;
   std::optional<bool> all;
+  std::optional<bool> watch;
   std::optional<std::string> lasts;
   std::optional<std::string> services;
   std::optional<std::vector<std::string>> engineers;
@@ -43,9 +44,9 @@ template <>
 struct Shape<gate::RequestShape> {
   using T = gate::RequestShape;
   static constexpr auto members =
-      std::tuple{member("command", &T::command), member("device", &T::device),     member("all", &T::all),
-                 member("for", &T::lasts),       member("services", &T::services), member("engineers", &T::engineers),
-                 member("reason", &T::reason)};
+      std::tuple{member("command", &T::command),     member("device", &T::device), member("all", &T::all),
+                 member("watch", &T::watch),         member("for", &T::lasts),     member("services", &T::services),
+                 member("engineers", &T::engineers), member("reason", &T::reason)};
 };
 template <>
 struct Shape<gate::EngineerStatus> {
@@ -64,6 +65,7 @@ struct Shape<gate::DeviceStatus> {
                                              member("node_key", &T::node_key, Zero::written),
                                              member("until", &T::until, Zero::written),
                                              member("seconds_left", &T::seconds_left, Zero::written),
+                                             member("ends_soon", &T::ends_soon, Zero::written),
                                              member("opened_by", &T::opened_by, Zero::written),
                                              member("reason", &T::reason, Zero::written),
                                              member("engineers", &T::engineers, Zero::written),
@@ -114,8 +116,9 @@ Result<Request, std::string> judge(RequestShape&& shape) {
   const bool for_open = shape.lasts || for_open_alone;
   if (shape.command == "status") {
     if (for_open || shape.device || shape.all) return refuse("status takes nothing with it");
-    return StatusRequest{};
+    return StatusRequest{shape.watch.value_or(false)};
   }
+  if (shape.watch) return refuse("only status is watched");
   if (shape.command == "close") {
     if (for_open) return refuse("close takes a device or all, nothing else");
     if (shape.device.has_value() == shape.all.value_or(false)) return refuse("close takes a device or all");
@@ -151,6 +154,7 @@ std::string encode(const Request& request) {
                      shape = {.command = "open",
                               .device = open.device,
                               .all = {},
+                              .watch = {},
                               .lasts = open.lasts,
                               .services = open.services,
                               .engineers = open.engineers,
@@ -166,7 +170,10 @@ std::string encode(const Request& request) {
                      shape.device = close.device;
                      if (!close.device) shape.all = true;
                    },
-                   [&](const StatusRequest&) { shape.command = "status"; }},
+                   [&](const StatusRequest& status) {
+                     shape.command = "status";
+                     if (status.watch) shape.watch = true;
+                   }},
              request);
   return json::write(shape) + "\n";
 }

@@ -1,9 +1,10 @@
 // What `quoin-agent open|extend|close|status` says to the daemon over agent.sock: one JSON object on one line each way,
-// then the connection is closed. Both sides' codecs stand here.
+// then the connection is closed; `status --watch` gets a line for each change instead. Both sides' codecs stand here.
 //
 //     {"command":"open","device":"mfp","for":"30m","services":"web,snmp","engineers":["alice@example.com"],"reason":"E 3.2"}
 //     {"command":"extend","device":"mfp","for":"30m"}
 //     {"command":"close","device":"mfp"}    {"command":"close","all":true}    {"command":"status"}
+//     {"command":"status","watch":true}
 //
 //     {"code":0,"text":"mfp is open until ...","open":[{"device":"mfp","name":"mfp-1",...}],...}
 //
@@ -63,6 +64,7 @@ struct CloseRequest {
   bool operator==(const CloseRequest&) const = default;
 };
 struct StatusRequest {
+  bool watch = false;  // a reply each time it has changed, until one side goes
   bool operator==(const StatusRequest&) const = default;
 };
 using Request = std::variant<OpenRequest, ExtendRequest, CloseRequest, StatusRequest>;
@@ -82,6 +84,7 @@ struct DeviceStatus {
   std::string node_key;
   std::string until;
   std::int64_t seconds_left = 0;
+  bool ends_soon = false;  // within five minutes
   std::string opened_by;
   std::string reason;
   std::vector<std::string> engineers;  // as the warrant names them

@@ -17,6 +17,7 @@ TEST(Commands, every_request_comes_back_as_it_was_sent) {
       CloseRequest{"mfp"},
       CloseRequest{},
       StatusRequest{},
+      StatusRequest{.watch = true},
   };
   for (const Request& request : requests) {
     const std::string line = encode(request);
@@ -33,6 +34,7 @@ TEST(Commands, requests_look_as_documented) {
             "\"engineers\":[\"alice@example.com\"],\"reason\":\"E 3.2\"}\n");
   EXPECT_EQ(encode(CloseRequest{}), "{\"command\":\"close\",\"all\":true}\n");
   EXPECT_EQ(encode(StatusRequest{}), "{\"command\":\"status\"}\n");
+  EXPECT_EQ(encode(StatusRequest{.watch = true}), "{\"command\":\"status\",\"watch\":true}\n");
 }
 
 TEST(Commands, a_list_left_out_and_an_empty_list_are_told_apart) {
@@ -60,6 +62,9 @@ TEST(Commands, refuses_what_is_no_request) {
            R"({"command":"close","device":"mfp","all":true})",
            R"({"command":"close","device":"mfp","for":"1m"})",
            R"({"command":"status","device":"mfp"})",
+           R"({"command":"status","watch":"yes"})",
+           R"({"command":"close","all":true,"watch":true})",
+           R"({"command":"extend","device":"mfp","for":"1m","watch":false})",
            R"({"command":"extend","device":"mfp"})",
            R"({"command":"extend","for":"1m"})",
            R"({"command":"extend","all":true,"for":"1m"})",
@@ -107,10 +112,11 @@ TEST(Commands, status_for_scripts_has_every_member_even_when_nothing_is_open) {
   EXPECT_EQ(status_json(Reply{}), R"({"open":[],"devices":[],"audit_file":"","audit_head":"","audit_works":true})");
   Reply reply;
   reply.open = std::vector{DeviceStatus{}};
-  EXPECT_EQ(status_json(reply),
-            R"({"open":[{"device":"","state":"","name":"","addresses":[],"node_key":"","until":"","seconds_left":0,)"
-            R"("opened_by":"","reason":"","engineers":[],"every_person":false,"services":[],"relay":"","problem":"",)"
-            R"("flows":0,"paths":[]}],"devices":[],"audit_file":"","audit_head":"","audit_works":true})");
+  EXPECT_EQ(
+      status_json(reply),
+      R"({"open":[{"device":"","state":"","name":"","addresses":[],"node_key":"","until":"","seconds_left":0,)"
+      R"("ends_soon":false,"opened_by":"","reason":"","engineers":[],"every_person":false,"services":[],"relay":"","problem":"",)"
+      R"("flows":0,"paths":[]}],"devices":[],"audit_file":"","audit_head":"","audit_works":true})");
 }
 
 }  // namespace

@@ -101,9 +101,17 @@ struct SendReply {  // and close the connection
   CommandId command;
   Reply reply;
 };
+struct SendUpdate {  // one more line of `status --watch`; the connection stays
+  CommandId command;
+  Reply reply;
+};
+struct WriteLog {  // a warning for whoever reads the log. Names the device as the configuration does, nobody else
+  std::string sentence;
+};
 struct Finished {};  // after StopRequested: nothing is left to do, the process may end
 
-using Effect = std::variant<StartChild, KillChild, SendToChild, BindUdp, CloseHandle, Resolve, Dial, Ping,
-                            LookupNeighbour, ReadJoinKey, CancelTask, AppendAudit, SendReply, Finished>;
+using Effect =
+    std::variant<StartChild, KillChild, SendToChild, BindUdp, CloseHandle, Resolve, Dial, Ping, LookupNeighbour,
+                 ReadJoinKey, CancelTask, AppendAudit, SendReply, SendUpdate, WriteLog, Finished>;
 
 }  // namespace quoin::gate

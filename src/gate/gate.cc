@@ -124,6 +124,7 @@ void Gate::Core::settle(WallTime wall, Instant now) {
   answer_extenders();
   remove_gone();
   answer_closers();
+  tell_watchers(wall, now);
   if (stopping_until_ && sessions_.empty() && !stop_recorded_) {
     stop_recorded_ = true;
     desk_.audit.add(AgentStopped{}, wall);
@@ -179,6 +180,22 @@ void Gate::Core::answer_closers() {
   }
 }
 
+void Gate::Core::tell_watchers(WallTime wall, Instant now) {
+  std::optional<Reply> current;
+  for (auto& [id, watcher] : watchers_) {
+    watcher.stale = true;
+    if (now < watcher.next) continue;
+    if (!current) current = status(wall, now);
+    watcher.next = now + watch_every;
+    watcher.stale = false;
+    Reply without_countdown = *current;
+    for (DeviceStatus& device : *without_countdown.open) device.seconds_left = 0;
+    if (watcher.told == without_countdown) continue;
+    watcher.told = std::move(without_countdown);
+    desk_.emit(SendUpdate{id, *current});
+  }
+}
+
 void Gate::Core::plan_next_look(WallTime wall, Instant now) {
   next_look_.reset();
   const auto consider = [&](std::optional<Instant> at) {
@@ -187,6 +204,9 @@ void Gate::Core::plan_next_look(WallTime wall, Instant now) {
   for (const auto& [id, each] : sessions_) consider(each->next_timeout());
   if (const auto end = desk_.lock.next_end(wall, now)) consider(std::min(*end, now + look_every));
   consider(desk_.audit.retry_at());
+  for (const auto& [id, watcher] : watchers_) {
+    if (watcher.stale) consider(watcher.next);
+  }
   if (stopping_until_ && !finished_) consider(stopping_until_);
 }
 

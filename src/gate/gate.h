@@ -37,6 +37,8 @@ struct AuditStart {  // what reading the audit file at start gave; a file with a
 class Gate {
  public:
   static constexpr std::size_t commands_waiting_max = 64;
+  static constexpr std::size_t watchers_max = 8;
+  static constexpr Duration watch_every = seconds(1);  // at most so often is a watcher told something
 
   Gate(Config config, HostView host, AuditStart audit, WallTime wall, Instant now);
   ~Gate();

@@ -59,6 +59,7 @@ void Gate::Core::on(CommandArrived&& command, WallTime wall, Instant now) {
 
 void Gate::Core::on(CommandGone&& command, WallTime wall, Instant now) {
   closers_.erase(command.command);
+  watchers_.erase(command.command);
   extenders_.erase(command.command);  // what was asked for stays asked for; status shows it
   const auto opener = openers_.find(command.command);
   if (opener == openers_.end()) return;
@@ -230,7 +231,16 @@ void Gate::Core::run(CommandId id, const Caller& caller, const CloseRequest& req
   closers_.emplace(id, std::move(closer));
 }
 
-void Gate::Core::run(CommandId id, const Caller&, const StatusRequest&, WallTime wall, Instant now) {
+void Gate::Core::run(CommandId id, const Caller&, const StatusRequest& request, WallTime wall, Instant now) {
+  if (!request.watch) return send_reply(id, status(wall, now));
+  if (watchers_.size() >= watchers_max) {
+    return send_reply(id, reply(ExitCode::refused, "Already " + std::to_string(watchers_max) +
+                                                       " watch the status, which is as many as may; end one of them."));
+  }
+  watchers_.emplace(id, Watcher{.told = {}, .next = now, .stale = true});  // told at once, since nothing was told yet
+}
+
+Reply Gate::Core::status(WallTime wall, Instant now) const {
   Reply out;
   out.open.emplace();
   for (const auto& [session_id, each] : sessions_) out.open->push_back(each->status(wall, now));
@@ -241,7 +251,7 @@ void Gate::Core::run(CommandId id, const Caller&, const StatusRequest&, WallTime
   out.audit_head = folder + std::string(audit_head_name);
   out.audit_works = desk_.audit.works();
   out.text = status_text(out);
-  send_reply(id, std::move(out));
+  return out;
 }
 
 }  // namespace quoin::gate

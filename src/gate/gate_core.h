@@ -48,6 +48,11 @@ class Gate::Core {
     std::set<SessionId> waits_for;
     std::string text;
   };
+  struct Watcher {
+    Reply told;         // without what only counts down
+    Instant next;       // not told anything before
+    bool stale = true;  // something has happened since the last look
+  };
   struct Refused {
     ExitCode code;
     std::string sentence;
@@ -72,6 +77,7 @@ class Gate::Core {
   void run(CommandId id, const Caller& caller, const ExtendRequest& request, WallTime wall, Instant now);
   void run(CommandId id, const Caller& caller, const CloseRequest& request, WallTime wall, Instant now);
   void run(CommandId id, const Caller& caller, const StatusRequest& request, WallTime wall, Instant now);
+  Reply status(WallTime wall, Instant now) const;
   Result<Warrant, Refused> judge(const Caller& caller, const OpenRequest& request, WallTime wall, Instant now);
   struct Extended {
     Session* session;
@@ -92,6 +98,7 @@ class Gate::Core {
   void answer_extenders();
   void remove_gone();
   void answer_closers();
+  void tell_watchers(WallTime wall, Instant now);
   void plan_next_look(WallTime wall, Instant now);
 
   Desk desk_;
@@ -100,6 +107,7 @@ class Gate::Core {
   std::map<CommandId, SessionId> openers_;
   std::map<CommandId, SessionId> extenders_;
   std::map<CommandId, Closer> closers_;
+  std::map<CommandId, Watcher> watchers_;
   RefusalBudget refusals_;
   std::optional<Instant> stopping_until_;
   bool stop_recorded_ = false;

@@ -58,7 +58,10 @@ class HostileTunnel {
           site.command(ExtendRequest{random_.below(2) == 0 ? "mfp" : "laser", random_.below(2) == 0 ? "50s" : "3h"});
         }
         break;
-      case 2: site.pass(milliseconds(random_.below(3000))); break;
+      case 2:
+        if (random_.below(4) == 0) site.command(StatusRequest{.watch = true});
+        site.pass(milliseconds(random_.below(3000)));
+        break;
       case 3:
         if (random_.below(4) == 0) site.pass(seconds(random_.below(60)));
         break;

@@ -140,6 +140,10 @@ std::string extended_sentence(const DeviceStatus& status, Duration lasts) {
   return status.device + " is open until " + status.until + " now (" + duration_text(lasts) + " from now).";
 }
 
+std::string ends_soon_sentence(const std::string& device) {
+  return device + " ends within five minutes; quoin-agent extend " + device + " --for 30m keeps it open for longer";
+}
+
 std::string status_text(const Reply& reply) {
   std::string out;
   if (reply.audit_works == false) out += "The audit file cannot be written; nothing can be opened.\n";
@@ -155,6 +159,7 @@ std::string status_text(const Reply& reply) {
       if (!path.through.empty()) out += " through " + path.through;
       out += "\n";
     }
+    if (each.ends_soon) out += "  warning    " + ends_soon_sentence(each.device) + "\n";
     if (!each.problem.empty()) out += "  problem    " + each.problem + "\n";
   }
   out.pop_back();

@@ -28,6 +28,7 @@ Session::Ending rules_ending(const std::string& what);
 
 std::string opened_sentence(const DeviceStatus& status, Duration lasts);
 std::string extended_sentence(const DeviceStatus& status, Duration lasts);
+std::string ends_soon_sentence(const std::string& device);
 std::string status_text(const Reply& reply);
 std::string problem_word(pair::ProblemKind kind);
 

@@ -100,6 +100,7 @@ void Session::handle(const UdpBound& sockets) {
 void Session::opened(WallTime wall, Instant now) {
   if (phase_ != Phase::starting || !registered_ || !online_) return;
   phase_ = Phase::open;
+  may_warn_ = left(wall, now) > ends_soon;
   DeviceStatus now_open = status(wall, now);
   Reply reply;
   reply.text = opened_sentence(now_open, left(wall, now) + milliseconds(999));
@@ -109,6 +110,13 @@ void Session::opened(WallTime wall, Instant now) {
 
 Duration Session::left(WallTime wall, Instant now) const {
   return std::min(warrant_.ends - now, warrant_.ends_wall - wall);
+}
+
+// While something is open the gate looks at both clocks twice a second, so no timer of its own is needed.
+void Session::warn_in_time(WallTime wall, Instant now) {
+  if (phase_ != Phase::open || !may_warn_ || left(wall, now) > ends_soon) return;
+  may_warn_ = false;
+  desk_.emit(WriteLog{ends_soon_sentence(device_.name)});
 }
 
 // ---- a later end ------------------------------------------------------------------------------------------------
@@ -136,6 +144,7 @@ void Session::extended(WallTime wall, Instant now) {
   extension_.reset();
   warrant_.ends = ends.at;
   warrant_.ends_wall = ends.wall;
+  may_warn_ = left(wall, now) > ends_soon;
   desk_.send(id_, pair::Extend{warrant_.ends});
   DeviceStatus now_open = status(wall, now);
   Reply reply;
@@ -235,6 +244,7 @@ bool Session::past_deadline(WallTime wall, Instant now) {
 
 void Session::handle_timeout(WallTime wall, Instant now) {
   if (past_deadline(wall, now)) return;
+  warn_in_time(wall, now);
   if (is_opening() && now >= opening_ends_) {
     const bool said = newest_problem_ && problems_.contains(*newest_problem_);
     end(said ? problem_ending(*newest_problem_, detail_of(*newest_problem_), desk_.config) : slow_ending(),

@@ -26,6 +26,7 @@ namespace quoin::gate {
 class Session {
  public:
   static constexpr Duration opening_max = seconds(20);
+  static constexpr Duration ends_soon = minutes(5);    // from then on status says so, and the log says it once
   static constexpr Duration leaving_max = seconds(1);  // from being asked to go until it is killed
   static constexpr Duration kill_doubt = seconds(5);   // a killed tunnel that is still not gone is said to be stuck
   static constexpr std::uint64_t messages_burst = 20'000;
@@ -93,6 +94,7 @@ class Session {
   const std::optional<Errands::ProxyRefusal>& proxy_refusal(pair::ProblemKind kind) const;
   void opened(WallTime wall, Instant now);
   void extended(WallTime wall, Instant now);
+  void warn_in_time(WallTime wall, Instant now);
   Duration left(WallTime wall, Instant now) const;
   void end_and_kill(Ending ending, WallTime wall, Instant now);
   void leave(Ending&& ending, bool at_once, WallTime wall, Instant now);
@@ -139,6 +141,7 @@ class Session {
     AuditQueue::Ticket record;
   };
   std::optional<Extension> extension_;  // being written down
+  bool may_warn_ = false;               // the log has not been told of this end, which was further away once
   std::optional<Reply> extension_verdict_;
 
   std::optional<pair::Registered> registered_;

@@ -174,6 +174,7 @@ DeviceStatus Session::status(WallTime wall, Instant now) const {
   }
   out.until = calendar_text(warrant_.ends_wall);
   out.seconds_left = std::max<std::int64_t>(0, std::chrono::ceil<seconds>(left(wall, now)).count());
+  out.ends_soon = phase_ == Phase::open && left(wall, now) <= ends_soon;
   out.opened_by = warrant_.opened_by;
   out.reason = warrant_.reason;
   out.engineers = warrant_.engineers;

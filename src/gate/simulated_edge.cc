@@ -124,6 +124,15 @@ void SimulatedEdge::perform(Effect effect) {
   if (auto* reply = std::get_if<SendReply>(&effect)) {
     promise(replies_.emplace(reply->command, reply->reply).second, "a command is answered once");
   }
+  if (auto* update = std::get_if<SendUpdate>(&effect)) {
+    promise(!replies_.contains(update->command), "who was answered is told nothing more");
+    const auto before = updated_.find(update->command);
+    promise(before == updated_.end() || now >= before->second + Gate::watch_every,
+            "updates leave a second between them");
+    updated_[update->command] = now;
+    updates_[update->command].push_back(update->reply);
+  }
+  if (auto* line = std::get_if<WriteLog>(&effect)) log.push_back(line->sentence);
   if (std::get_if<Finished>(&effect) != nullptr) finished = true;
 }
 
@@ -276,6 +285,11 @@ void SimulatedEdge::release_appends() {
 std::optional<Reply> SimulatedEdge::reply(CommandId id) const {
   const auto found = replies_.find(id);
   return found == replies_.end() ? std::nullopt : std::optional(found->second);
+}
+
+std::size_t SimulatedEdge::updates(CommandId id) const {
+  const auto found = updates_.find(id);
+  return found == updates_.end() ? 0 : found->second.size();
 }
 
 std::vector<std::string> SimulatedEdge::audit_lines() const {

@@ -60,6 +60,8 @@ class SimulatedEdge {
 
   // ---- what has come of it
   std::optional<Reply> reply(CommandId id) const;
+  std::size_t updates(CommandId id) const;  // of `status --watch`
+  const Reply& last_update(CommandId id) const { return updates_.at(id).back(); }
   std::vector<std::string> audit_lines() const;
   std::size_t records(std::string_view event) const;
   std::string last_record(std::string_view event) const;
@@ -87,6 +89,7 @@ class SimulatedEdge {
   std::string audit_file;
   std::string audit_head;
   bool finished = false;
+  std::vector<std::string> log;
   std::vector<std::string> broken;
   std::optional<Gate> gate;
 
@@ -106,6 +109,8 @@ class SimulatedEdge {
 
   std::deque<Input> inputs_;
   std::map<CommandId, Reply> replies_;
+  std::map<CommandId, std::vector<Reply>> updates_;
+  std::map<CommandId, Instant> updated_;
   std::vector<Dial> held_dials_;
   std::vector<AppendAudit> held_appends_;
   std::set<TaskId> cancelled_;

@@ -1,10 +1,16 @@
-"""What a person at the agent can do while a device is open: a later end."""
+"""What a person at the agent can do while a device is open: a later end, and being told of what changes."""
+import json
+import os
+import signal
+import subprocess
+import threading
 import time
 
-from own_agent import says
+from own_agent import STRANGER, OwnAgent, says, seat
+from site_lab import AGENT, until
 from world import expect, test
 
-WRONG_USAGE, REFUSED = 2, 3
+WRONG_USAGE, REFUSED, NOT_REACHABLE = 2, 3, 4
 
 
 @test("extend gives an open device so much longer from now, and its tunnel outlives its first deadline")
@@ -27,3 +33,60 @@ def extend(world):
     expect(still and still["state"] == "open" and still["node_key"] == before["node_key"], f"not open beyond its first end: {still}")
     expect(len(world.agent.children()) == 1, "its tunnel ended at its first deadline")
     world.agent.close()
+
+
+class Watching:
+    """quoin-agent status --watch, and what it has printed."""
+
+    def __init__(self, agent, *words):
+        self.process = agent.lab.start(agent.seat, AGENT, "status", "--watch", *words, "--socket", agent.socket, stdout=subprocess.PIPE,
+                                       stderr=subprocess.PIPE, text=True)
+        self.lines = []
+        self.reader = threading.Thread(target=lambda: self.lines.extend(iter(self.process.stdout.readline, "")), daemon=True)
+        self.reader.start()
+
+    def end(self, sent):
+        self.process.send_signal(sent)
+        return self.process.wait(5)
+
+
+@test("status --watch --json prints one object a line for each change, at rest none, and ends at Ctrl-C")
+def watch(world):
+    world.agent.close()
+    watching = Watching(world.agent, "--json")
+    until("the first status is printed", lambda: len(watching.lines) == 1, 5)
+    world.agent.open("mfp", "4m")
+    until("the device is shown open", lambda: any(d["state"] == "open" for d in json.loads(watching.lines[-1])["open"]), 10)
+    expect(json.loads(watching.lines[-1])["open"][0]["ends_soon"], "four minutes are not within five")
+    world.agent.ok("extend", "mfp", "--for", "1h")
+    until("the new end is shown", lambda: not json.loads(watching.lines[-1])["open"][0]["ends_soon"], 5)
+    world.agent.close()
+    until("nothing is shown open", lambda: json.loads(watching.lines[-1])["open"] == [], 5)
+    printed = len(watching.lines)
+    ticks = lambda: sum(map(int, open(f"/proc/{world.agent.process.pid}/stat").read().rsplit(") ", 1)[1].split()[11:13]))  # noqa: E731
+    before = ticks()
+    time.sleep(3)
+    expect(len(watching.lines) == printed, f"printed without a change: {watching.lines[printed:]}")
+    expect(ticks() - before < os.sysconf("SC_CLK_TCK") // 4, "the agent is busy while nothing happens")
+    expect(watching.end(signal.SIGINT) == -signal.SIGINT, "Ctrl-C does not end it")
+
+
+@test("status --watch ends with a sentence and code 4 when the agent goes; watchers are bounded, and strangers are none")
+def watch_ends(world):
+    with OwnAgent(seat(), "watched") as agent:
+        agent.start()
+        stranger = agent.as_user(STRANGER, "status", "--watch")
+        expect(stranger.code == REFUSED, f"a stranger watches: {stranger}")
+        watching = [Watching(agent) for _ in range(8)]
+        until("all are told", lambda: all(each.lines for each in watching), 5)
+        says(agent.command("status", "--watch"), REFUSED, "end one of them")
+        expect(watching.pop().end(signal.SIGINT) == -signal.SIGINT, "one was to end")
+        another = Watching(agent)
+        until("another has its place", lambda: another.lines, 5)
+        watching.append(another)
+        agent.stop()
+        for each in watching:
+            expect(each.process.wait(5) == NOT_REACHABLE, f"code {each.process.returncode} where the agent has gone")
+            err = each.process.stderr.read()
+            expect(err.startswith("quoin-agent: the agent on ") and "has gone" in err and err.count("\n") == 1, f"said: {err!r}")
+            expect(each.lines == ["Nothing is open.\n"], f"printed: {each.lines}")
