@@ -26,9 +26,10 @@ Result<Command, UsageExit> parse_command_line(int argc, const char* const* argv)
   auto* open_command = with_socket(app.add_subcommand("open", "Open a device for a limited time"));
   open_command->add_option("DEVICE", open.device, "a device of the configuration")->required();
   open_command->add_option("--for", open.lasts, "how long, such as 45s, 30m or 4h")->required();
-  auto* services_option = open_command->add_option("--services", services,
-                                                   "web, ipp, snmp, raw, lpd, telnet, ssh, ping, tcp/PORT, udp/PORT or "
-                                                   "all, with commas between; all named ones if left out");
+  auto* services_option =
+      open_command->add_option("--services", services,
+                               "web, ipp, snmp, raw, lpd, ftp, telnet, ssh, ping, tcp/PORT, udp/PORT or "
+                               "all, with commas between; all named ones if left out");
   open_command->add_option("--engineer", open.engineers, "only this one of the configured engineers; may be repeated")
       ->allow_extra_args(false);
   open_command->add_option("--reason", open.reason, "why, for the audit file");

@@ -4,6 +4,7 @@
 
 #include "gate/control_url.h"
 #include "gate/join_key.h"
+#include "gate/service_list.h"
 
 namespace quoin::gate {
 namespace {
@@ -13,6 +14,10 @@ namespace {
 bool is_one_host(const IpAddress& address) {
   return !is_unspecified(address) && !is_multicast(address) && !is_limited_broadcast(address) &&
          !is_link_local(address);
+}
+
+bool may_have_ftp_data(const Warrant& warrant, std::uint16_t port) {
+  return warrant.services.allows(pair::Transport::tcp, pair::ftp_control_port) && port >= pair::ftp_data_port_min;
 }
 
 }  // namespace
@@ -157,8 +162,8 @@ Errands::Trouble Errands::handle(const pair::DialService& request, const Warrant
   if (!claim(request.request)) return Trouble::broke_rules;
   const char* transport = request.transport == pair::Transport::tcp ? "tcp" : "udp";
   const std::string* engineer = admissions_.engineer(request.engineer);
-  const bool allowed = warrant.services.allows(request.transport, request.port) && request.port != 0;
-  if (engineer == nullptr || !allowed) {
+  auto service = engineer == nullptr ? std::nullopt : service_of(request, *engineer, warrant, now);
+  if (!service) {
     flows_.refuse(engineer != nullptr ? *engineer : request.engineer.text(), transport, request.port,
                   engineer == nullptr ? "the engineer is not admitted" : "the warrant does not open this port", wall);
     fail(request.request, pair::Unanswered::not_allowed);
@@ -171,7 +176,27 @@ Errands::Trouble Errands::handle(const pair::DialService& request, const Warrant
     fail(request.request, pair::Unanswered::too_many);
     return Trouble::none;
   }
-  return for_device(ServiceDial{request.request, *engineer, request.transport, request.port}, now);
+  return for_device(ServiceDial{request.request, *engineer, request.transport, request.port, *std::move(service)}, now);
+}
+
+std::optional<std::string> Errands::service_of(const pair::DialService& request, const std::string& engineer,
+                                               const Warrant& warrant, Instant now) {
+  if (request.port == 0) return std::nullopt;
+  if (warrant.services.allows(request.transport, request.port)) return service_name(request.transport, request.port);
+  const bool is_ftp_data = request.transport == pair::Transport::tcp && may_have_ftp_data(warrant, request.port) &&
+                           flows_.has_tcp(engineer, pair::ftp_control_port) &&
+                           ftp_ports_.take(request.engineer, request.port, now);
+  return is_ftp_data ? std::optional<std::string>("ftp-data") : std::nullopt;
+}
+
+// A tunnel of ours announces only what a device said over a control connection that is open.
+Errands::Trouble Errands::handle(const pair::FtpData& announced, const Warrant& warrant, Instant now) {
+  const std::string* engineer = admissions_.engineer(announced.engineer);
+  const bool follows_control = engineer != nullptr && may_have_ftp_data(warrant, announced.port) &&
+                               flows_.has_tcp(*engineer, pair::ftp_control_port);
+  if (!follows_control) return Trouble::broke_rules;
+  ftp_ports_.announce(announced.engineer, announced.port, now);
+  return Trouble::none;
 }
 
 Errands::Trouble Errands::handle(const pair::PingDevice& request, const Warrant& warrant, WallTime wall, Instant now) {
@@ -241,7 +266,7 @@ void Errands::begin(ForDevice errand) {
 
 Errands::Trouble Errands::handle(const Dialled& result, WallTime wall) {
   if (const auto dial = finish<ServiceDial>(result.task)) {
-    flows_.open(dial->request, dial->engineer, dial->transport, dial->port, wall);
+    flows_.open(dial->request, dial->engineer, dial->transport, dial->port, dial->service, wall);
     owed_.erase(dial->request);
     desk_.send(session_, pair::Connected{dial->request}, {{DescriptorKind::handle, result.socket}});
   } else if (const auto server = finish<ServerDial>(result.task)) {

@@ -24,6 +24,7 @@
 #include "gate/inputs.h"
 #include "gate/proxy_trouble.h"
 #include "gate/warrant.h"
+#include "pair/ftp_ports.h"
 
 namespace quoin::gate {
 
@@ -62,6 +63,7 @@ class Errands {
   [[nodiscard]] Trouble handle(const pair::DialRelay& request, Instant now);
   [[nodiscard]] Trouble handle(const pair::ResolveStun& request, Instant now);
   [[nodiscard]] Trouble handle(const pair::DialService& request, const Warrant& warrant, WallTime wall, Instant now);
+  [[nodiscard]] Trouble handle(const pair::FtpData& announced, const Warrant& warrant, Instant now);
   [[nodiscard]] Trouble handle(const pair::PingDevice& request, const Warrant& warrant, WallTime wall, Instant now);
   [[nodiscard]] Trouble handle(const pair::WantJoinKey& request);
 
@@ -88,6 +90,7 @@ class Errands {
     std::string engineer;
     pair::Transport transport;
     std::uint16_t port;
+    std::string service;
   };
   struct Echo {
     pair::RequestId request;
@@ -134,6 +137,9 @@ class Errands {
   void proxy_failed(pair::RequestId request, Server server, const std::string& target, const ProxyTrouble& trouble);
   std::optional<ProxyRefusal>& proxy_refusal(Server server);
   Trouble for_device(ForDevice errand, Instant now);
+  // The service that a dial belongs to, if the warrant opens it; uses up an announcement of FTP.
+  std::optional<std::string> service_of(const pair::DialService& request, const std::string& engineer,
+                                        const Warrant& warrant, Instant now);
   void begin(ForDevice errand);
 
   SessionId session_;
@@ -145,6 +151,7 @@ class Errands {
   std::vector<ForDevice> awaiting_neighbour_;
   std::set<pair::RequestId> owed_;  // requests not answered
   std::optional<Instant> device_seen_;
+  pair::FtpPorts ftp_ports_;
   std::size_t join_keys_ = 0;
   Budget servers_{servers_burst, servers_per_second};
   std::optional<ProxyRefusal> proxy_refused_control_;

@@ -1,14 +1,21 @@
 #include "gate/flows.h"
 
-#include "gate/service_list.h"
+#include <algorithm>
 
 namespace quoin::gate {
 
+bool Flows::has_tcp(const std::string& engineer, std::uint16_t port) const {
+  return std::ranges::any_of(open_, [&](const auto& each) {
+    const FlowEnded& record = each.second.record;
+    return record.engineer == engineer && record.transport == "tcp" && record.port == port;
+  });
+}
+
 void Flows::open(pair::RequestId id, const std::string& engineer, pair::Transport transport, std::uint16_t port,
-                 WallTime wall) {
+                 std::string service, WallTime wall) {
   Flow flow;
   flow.record.engineer = engineer;
-  flow.record.service = service_name(transport, port);
+  flow.record.service = std::move(service);
   flow.record.transport = transport == pair::Transport::tcp ? "tcp" : "udp";
   flow.record.port = port;
   add(id, std::move(flow), wall);

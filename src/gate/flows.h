@@ -32,8 +32,10 @@ class Flows {
   std::uint64_t opened() const { return opened_; }
   std::uint64_t refused() const { return refused_; }
 
+  bool has_tcp(const std::string& engineer, std::uint16_t port) const;  // an open one
+  // `service` is what records call it.
   void open(pair::RequestId id, const std::string& engineer, pair::Transport transport, std::uint16_t port,
-            WallTime wall);
+            std::string service, WallTime wall);
   // Echo requests of one engineer are one flow, named by the first of them, until the tunnel closes it or ends.
   void open_ping(pair::RequestId id, const std::string& engineer, WallTime wall);
   void count_ping(const std::string& engineer, std::uint64_t bytes_to_device, std::uint64_t bytes_to_engineer);

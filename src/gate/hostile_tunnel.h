@@ -12,7 +12,7 @@ class HostileTunnel {
   explicit HostileTunnel(Random& random) : random_(random) {}
 
   pair::FromTunnel anything() {
-    switch (random_.below(15)) {
+    switch (random_.below(16)) {
       case 0: return pair::DialControl{request()};
       case 1: return pair::DialRelay{request(), 900, host(), maybe_address(), maybe_address(), port()};
       case 2: return pair::ResolveStun{request(), host(), maybe_address(), maybe_address(), port()};
@@ -29,6 +29,7 @@ class HostileTunnel {
             node_key(random_.below(8) == 0 ? 0x55 : 0x42), "n", {random_.below(8) == 0 ? address() : at("100.64.0.2")}};
       case 10: return pair::FlowClosed{request(), random_.u64(), random_.u64()};
       case 11: return pair::Problem{problem(), "text"};
+      case 12: return pair::FtpData{key(), port()};
       default: return valid_report();
     }
   }
@@ -118,7 +119,7 @@ class HostileTunnel {
   }
   crypto::NodePublicKey key() { return node_key(static_cast<int>(random_.below(5))); }
   std::uint16_t port() {
-    constexpr std::uint16_t ports[] = {80, 443, 161, 9100, 0, 65535, 3478, 22};
+    constexpr std::uint16_t ports[] = {80, 443, 161, 9100, 0, 65535, 3478, 22, 21, 21, 50'000, 50'001};
     return ports[random_.below(std::size(ports))];
   }
   std::string login() {

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <optional>
 
+#include "pair/ftp_ports.h"
 #include "pair/text.h"
 
 namespace quoin::gate {
@@ -31,6 +32,7 @@ const std::vector<NamedService>& named() {
       {"snmp", {{Transport::udp, 161, 161}}},
       {"raw", {{Transport::tcp, 9100, 9103}}},
       {"lpd", {{Transport::tcp, 515, 515}}},
+      {"ftp", {{Transport::tcp, pair::ftp_control_port, pair::ftp_control_port}}},
       {"telnet", {{Transport::tcp, 23, 23}}},
       {"ssh", {{Transport::tcp, 22, 22}}},
       {"ping", {}, true},
@@ -93,7 +95,7 @@ Result<Services, std::string> parse_services(std::string_view list) {
       services = Services{{{Transport::tcp, 1, 65535}, {Transport::udp, 1, 65535}}, true};
     } else {
       return failure("There is no service \"" + pair::printable(name, 40) +
-                     "\"; use web, ipp, snmp, raw, lpd, telnet, ssh, ping, tcp/PORT, udp/PORT or all.");
+                     "\"; use web, ipp, snmp, raw, lpd, ftp, telnet, ssh, ping, tcp/PORT, udp/PORT or all.");
     }
   }
   if (is_everything(services)) return Services{{{Transport::tcp, 1, 65535}, {Transport::udp, 1, 65535}}, true};

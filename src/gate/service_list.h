@@ -1,10 +1,16 @@
 // The names under which services are granted, and their ports. The names are the user's; the ports are decided here:
 //
-//     web      tcp 80, 443, 8000, 8080, 8443    the device's own pages: RFC 9110, and where Canon, HP and others put
-//     them ipp      tcp 631                          RFC 8010 snmp     udp 161                          RFC 3417 raw
-//     tcp 9100-9103                    print data as it is, PJL; one port per parallel or external interface lpd tcp
-//     515                          RFC 1179 telnet   tcp 23 ssh      tcp 22 ping     ICMP and ICMPv6 echo tcp/N, udp/N
-//     one port all                                       every TCP and UDP port, and ping
+//     web     tcp 80, 443, 8000, 8080, 8443: the device's own pages (RFC 9110, and where Canon, HP and others put them)
+//     ipp     tcp 631 (RFC 8010)
+//     snmp    udp 161 (RFC 3417)
+//     raw     tcp 9100-9103: print data as it is, PJL; one port per parallel or external interface
+//     lpd     tcp 515 (RFC 1179)
+//     ftp     tcp 21 (RFC 959), and each data connection that the device has announced over one (pair/ftp_ports.h)
+//     telnet  tcp 23
+//     ssh     tcp 22
+//     ping    ICMP and ICMPv6 echo
+//     tcp/N, udp/N  one port
+//     all     every TCP and UDP port, and ping
 //
 // A list is names separated by commas. An empty list of names is wrong; no list at all means all named services.
 #pragma once

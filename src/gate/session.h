@@ -109,6 +109,7 @@ class Session {
   void on(const pair::ResolveStun& m, WallTime wall, Instant now) { trouble(errands_.handle(m, now), wall, now); }
   void on(const pair::WantJoinKey& m, WallTime wall, Instant now) { trouble(errands_.handle(m), wall, now); }
   void on(const pair::DialService& m, WallTime wall, Instant now);
+  void on(const pair::FtpData& m, WallTime wall, Instant now);
   void on(const pair::PingDevice& m, WallTime wall, Instant now);
   void on(const pair::Admit& m, WallTime wall, Instant now);
   void on(const pair::Registered& m, WallTime wall, Instant now);

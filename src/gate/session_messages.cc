@@ -65,6 +65,9 @@ void Session::trouble(Errands::Trouble trouble, WallTime wall, Instant now) {
 void Session::on(const pair::DialService& m, WallTime wall, Instant now) {
   trouble(errands_.handle(m, warrant_, wall, now), wall, now);
 }
+void Session::on(const pair::FtpData& m, WallTime wall, Instant now) {
+  trouble(errands_.handle(m, warrant_, now), wall, now);
+}
 void Session::on(const pair::PingDevice& m, WallTime wall, Instant now) {
   trouble(errands_.handle(m, warrant_, wall, now), wall, now);
 }

@@ -39,15 +39,15 @@ TEST(DurationText, writes_the_largest_exact_unit) {
 }
 
 TEST(ServiceList, named_services_have_their_ports) {
-  const auto services = parse_services("web,ipp,snmp,raw,lpd,telnet,ssh,ping");
+  const auto services = parse_services("web,ipp,snmp,raw,lpd,ftp,telnet,ssh,ping");
   ASSERT_TRUE(services);
   EXPECT_EQ(*services, named_services());
-  for (const int port : {80, 443, 8000, 8080, 8443, 631, 9100, 9101, 9102, 9103, 515, 23, 22}) {
+  for (const int port : {80, 443, 8000, 8080, 8443, 631, 9100, 9101, 9102, 9103, 515, 21, 23, 22}) {
     EXPECT_TRUE(services->allows(Transport::tcp, static_cast<std::uint16_t>(port))) << port;
   }
   EXPECT_TRUE(services->allows(Transport::udp, 161));
   EXPECT_TRUE(services->ping);
-  for (const int port : {0, 21, 81, 161, 9099, 9104, 65535}) {
+  for (const int port : {0, 20, 81, 161, 9099, 9104, 65535}) {
     EXPECT_FALSE(services->allows(Transport::tcp, static_cast<std::uint16_t>(port))) << port;
   }
   EXPECT_FALSE(services->allows(Transport::udp, 80));

@@ -57,6 +57,9 @@ void fields(auto& on, Of<LoggedOut> auto& m) {
 void fields(auto& on, Of<ControlIgnored> auto& m) {
   on(m.feature);
 }
+void fields(auto& on, Of<FtpData> auto& m) {
+  on(m.engineer), on(m.port);
+}
 
 // ---- gate to tunnel
 

@@ -122,9 +122,15 @@ struct LoggedOut {
 struct ControlIgnored {  // the control server asked for something outside the closed list of features; each once
   std::string feature;
 };
+struct FtpData {  // the device waits for a data connection of this engineer's FTP session; a DialService may follow,
+                  // once
+  crypto::NodePublicKey engineer;
+  std::uint16_t port;
+};
 
-using FromTunnel = std::variant<DialControl, DialRelay, ResolveStun, DialService, PingDevice, Admit, WantJoinKey,
-                                Registered, Online, PathReport, FlowClosed, Problem, Solved, LoggedOut, ControlIgnored>;
+using FromTunnel =
+    std::variant<DialControl, DialRelay, ResolveStun, DialService, PingDevice, Admit, WantJoinKey, Registered, Online,
+                 PathReport, FlowClosed, Problem, Solved, LoggedOut, ControlIgnored, FtpData>;
 
 // ---- gate to tunnel
 // -------------------------------------------------------------------------------------------------------

@@ -37,6 +37,7 @@ std::vector<FromTunnel> every_message_of_a_tunnel() {
       Solved{ProblemKind::forgotten},
       LoggedOut{true},
       ControlIgnored{"DNSConfig"},
+      FtpData{key(7), 50'003},
   };
 }
 

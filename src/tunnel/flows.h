@@ -5,12 +5,14 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 
 #include "crypto/keys.h"
 #include "netstack/events.h"
 #include "netstack/flow_id.h"
 #include "pair/messages.h"
+#include "tunnel/ftp_control.h"
 
 namespace quoin::tunnel {
 
@@ -31,13 +33,15 @@ struct Flow {
   bool device_finished = false;
   std::uint64_t bytes_to_device = 0;
   std::uint64_t bytes_to_engineer = 0;
+  std::unique_ptr<FtpControl> ftp;  // of a control connection of FTP
 };
 
 class Flows {
  public:
   Flow& add(Flow flow) {
     by_request_.emplace(flow.request, flow.id);
-    return flows_.emplace(flow.id, flow).first->second;
+    const netstack::FlowId id = flow.id;
+    return flows_.emplace(id, std::move(flow)).first->second;
   }
   Flow* find(netstack::FlowId id) {
     const auto found = flows_.find(id);

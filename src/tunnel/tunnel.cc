@@ -32,7 +32,8 @@ Tunnel::Tunnel(const pair::Begin& begin, Random& random, Instant now, WallTime w
       stack_({.mtu = mtu}, random, now),
       services_(begin.services),
       deadline_(begin.deadline),
-      requests_(requests_burst, requests_interval, now) {
+      requests_(requests_burst, requests_interval, now),
+      ftp_announcements_(announcements_burst, announcements_interval, now) {
   settle(now);
 }
 
@@ -168,6 +169,8 @@ void Tunnel::handle(const node::Event& event, Instant now) {
     send_to_gate(pair::Admit{admission->node_key, pair::bounded_text(admission->login), admission->tagged});
   } else if (const auto* registered = std::get_if<node::Registered>(&event)) {
     stack_.set_addresses(registered->addresses);
+    const auto ipv4 = std::ranges::find_if(registered->addresses, &IpAddress::is_v4);
+    if (ipv4 != registered->addresses.end()) overlay_ipv4_ = *ipv4;
     send_to_gate(pair::Registered{registered->node_key, pair::bounded_text(registered->name), registered->addresses});
   } else if (const auto* other = std::get_if<node::AddressesChanged>(&event)) {
     // The gate learns why this ends.
@@ -212,7 +215,10 @@ void Tunnel::handle(const netstack::StackEvent& event, Instant now) {
       tell(FlowWork{flow->id});
     }
   } else if (const auto* writable = std::get_if<netstack::Writable>(&event)) {
-    if (flows_.find(writable->flow)) tell(FlowWork{writable->flow});
+    if (Flow* flow = flows_.find(writable->flow)) {
+      if (flow->ftp) flush_ftp(*flow, now);
+      tell(FlowWork{writable->flow});
+    }
   } else if (const auto* finished = std::get_if<netstack::PeerFinished>(&event)) {
     if (Flow* flow = flows_.find(finished->flow)) {
       flow->engineer_finished = true;
@@ -230,10 +236,11 @@ void Tunnel::handle_incoming(const netstack::Incoming& incoming, Instant now) {
   const std::uint16_t port = incoming.local.port;
   const auto engineer = node_.peer_at(incoming.remote.address);
   const pair::Transport transport = is_tcp ? pair::Transport::tcp : pair::Transport::udp;
-  const bool is_granted =
-      services_.allows(transport, port) &&
+  const bool passes_filter =
       node_.filter_allows(incoming.remote.address, incoming.local.address, is_tcp ? tcp_protocol : udp_protocol, port);
-  if (!engineer || !is_granted) {
+  const bool is_granted = engineer && passes_filter &&
+                          (services_.allows(transport, port) || (is_tcp && ftp_ports_.has(*engineer, port, now)));
+  if (!is_granted) {
     stack_.refuse(incoming.flow, refusal(pair::Unanswered::not_allowed, incoming.transport));
     return;
   }
@@ -241,14 +248,17 @@ void Tunnel::handle_incoming(const netstack::Incoming& incoming, Instant now) {
     stack_.refuse(incoming.flow, netstack::Refusal::silent);  // an honest sender tries again
     return;
   }
+  if (!services_.allows(transport, port)) ftp_ports_.take(*engineer, port, now);
   Flow flow;
   flow.id = incoming.flow;
   flow.transport = incoming.transport;
   flow.request = next_request();
   flow.engineer_address = incoming.remote.address;
   flow.engineer = *engineer;
-  flows_.add(flow);
-  send_to_gate(pair::DialService{flow.request, *engineer, transport, port});
+  if (is_tcp && port == pair::ftp_control_port) flow.ftp = std::make_unique<FtpControl>(overlay_ipv4_);
+  const pair::RequestId request = flow.request;
+  flows_.add(std::move(flow));
+  send_to_gate(pair::DialService{request, *engineer, transport, port});
 }
 
 void Tunnel::handle_echo(const netstack::EchoRequest& request, Instant now) {
@@ -299,15 +309,22 @@ void Tunnel::close_flows_of(const std::vector<IpAddress>& addresses, Instant now
 // ---- the device's sockets
 // -----------------------------------------------------------------------------------------------
 
-std::array<MutableBytes, 2> Tunnel::device_space(netstack::FlowId flow) {
-  return flows_.find(flow) ? stack_.write_space(flow) : std::array<MutableBytes, 2>{};
+std::array<MutableBytes, 2> Tunnel::device_space(netstack::FlowId id) {
+  Flow* flow = flows_.find(id);
+  if (!flow) return {};
+  if (flow->ftp) return {flow->ftp->room(), {}};
+  return stack_.write_space(id);
 }
 
 void Tunnel::device_received(netstack::FlowId id, std::size_t bytes, Instant now) {
   Flow* flow = flows_.find(id);
   if (!flow) return;
-  flow->bytes_to_engineer += bytes;
-  stack_.commit(id, bytes, now);
+  if (flow->ftp) {
+    pass_ftp(*flow, bytes, now);
+  } else {
+    flow->bytes_to_engineer += bytes;
+    stack_.commit(id, bytes, now);
+  }
   settle(now);
 }
 
@@ -315,7 +332,11 @@ void Tunnel::device_finished(netstack::FlowId id, Instant now) {
   Flow* flow = flows_.find(id);
   if (!flow || flow->device_finished) return;
   flow->device_finished = true;
-  stack_.finish(id, now);
+  if (flow->ftp) {
+    finish_ftp(*flow, now);
+  } else {
+    stack_.finish(id, now);
+  }
   settle(now);
 }
 

@@ -23,6 +23,7 @@
 #include "netstack/rate_limit.h"
 #include "netstack/stack.h"
 #include "node/node.h"
+#include "pair/ftp_ports.h"
 #include "pair/messages.h"
 #include "tunnel/flows.h"
 
@@ -74,6 +75,9 @@ class Tunnel {
   // gate ends a tunnel that sends it 5000 a second, and an engineer who floods must not bring that about.
   static constexpr std::uint32_t requests_burst = 4096;
   static constexpr Duration requests_interval = microseconds(500);
+  // Announcements of FTP that the gate is told of, whatever the device says: a device that floods harms its FTP alone.
+  static constexpr std::uint32_t announcements_burst = 64;
+  static constexpr Duration announcements_interval = milliseconds(50);
 
   Tunnel(const pair::Begin& begin, Random& random, Instant now, WallTime wall);
 
@@ -131,6 +135,11 @@ class Tunnel {
   void pass_datagrams(Flow& flow, Instant now);
   void engineer_finished_if_drained(Flow& flow);
   void close_flow(netstack::FlowId id, bool reset);
+  // tunnel_ftp.cc
+  void pass_ftp(Flow& flow, std::size_t bytes, Instant now);  // of the flow's own space
+  void finish_ftp(Flow& flow, Instant now);
+  void flush_ftp(Flow& flow, Instant now);
+  void announce_ftp(const Flow& flow, std::uint16_t port, Instant now);
   void close_flows_of(const std::vector<IpAddress>& addresses, Instant now);
 
   node::Node node_;
@@ -146,6 +155,9 @@ class Tunnel {
   std::map<pair::RequestId, path::RegionId> resolutions_;
   std::map<pair::RequestId, std::uint64_t> echoes_;
   netstack::RateLimit requests_;
+  std::optional<IpAddress> overlay_ipv4_;
+  pair::FtpPorts ftp_ports_;
+  netstack::RateLimit ftp_announcements_;
   std::deque<Effect> effects_;
   pair::RequestId last_request_ = 0;
 };

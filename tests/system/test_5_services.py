@@ -1,4 +1,4 @@
-"""What a person at the agent can do while a device is open: a later end, and being told of what changes."""
+"""What a person at the agent can do while a device is open: a later end, and being told of what changes; and FTP, whose data connections follow."""
 import json
 import os
 import signal
@@ -7,7 +7,7 @@ import threading
 import time
 
 from own_agent import STRANGER, OwnAgent, says, seat
-from site_lab import AGENT, until
+from site_lab import AGENT, ipv4, ipv6, sha256, until
 from world import expect, test
 
 WRONG_USAGE, REFUSED, NOT_REACHABLE = 2, 3, 4
@@ -16,7 +16,7 @@ WRONG_USAGE, REFUSED, NOT_REACHABLE = 2, 3, 4
 @test("extend gives an open device so much longer from now, and its tunnel outlives its first deadline")
 def extend(world):
     world.agent.close()
-    before = world.agent.open("mfp", "20s")
+    before = world.agent.open("mfp", "30s")
     opened = time.monotonic()
     world.agent.ok("extend", "mfp", "--for", "10m")
     after = world.agent.opened("mfp")
@@ -28,7 +28,7 @@ def extend(world):
     says(world.agent.command("extend", "mfp", "--for", "5h"), REFUSED, "at most")
     says(world.agent.command("extend", "laser", "--for", "5m"), REFUSED, "laser is not open")
     says(world.agent.command("extend", "nosuch", "--for", "5m"), WRONG_USAGE, "nosuch")
-    time.sleep(max(0.0, 22 - (time.monotonic() - opened)))
+    time.sleep(max(0.0, 32 - (time.monotonic() - opened)))
     still = world.agent.opened("mfp")
     expect(still and still["state"] == "open" and still["node_key"] == before["node_key"], f"not open beyond its first end: {still}")
     expect(len(world.agent.children()) == 1, "its tunnel ended at its first deadline")
@@ -90,3 +90,34 @@ def watch_ends(world):
             err = each.process.stderr.read()
             expect(err.startswith("quoin-agent: the agent on ") and "has gone" in err and err.count("\n") == 1, f"said: {err!r}")
             expect(each.lines == ["Nothing is open.\n"], f"printed: {each.lines}")
+
+
+def ftp(world, url, *words, **options):
+    return world.lab.run("support", "curl", "-sS", "-m", "60", *words, url, binary=True, **options)
+
+
+@test("FTP goes up and down through the tunnel with EPSV and with PASV, byte by byte, with one data connection for each announcement")
+def ftp_both_ways(world):
+    world.agent.close()
+    world.engineer()
+    entry = world.agent.open("laser", "10m", "--services", "ftp")
+    folder = os.path.join(world.lab.state, "laser", "ftp", "print")
+    for form, address in ((["--disable-epsv"], ipv4(entry)), ([], ipv4(entry)), ([], f"[{ipv6(entry)}]")):
+        data = os.urandom(3 << 20)
+        name = f"job-{os.urandom(4).hex()}.prn"
+        sent = ftp(world, f"ftp://{address}/print/{name}", "--ftp-pasv", *form, "-T", "-", input=data)
+        expect(sent.returncode == 0, f"up {form}: {sent.stderr}")
+        with open(os.path.join(folder, name), "rb") as file:
+            expect(sha256(file.read()) == sha256(data), f"up {form}: other bytes arrived")
+        os.chmod(os.path.join(folder, name), 0o644)
+        got = ftp(world, f"ftp://{address}/print/{name}", "--ftp-pasv", *form)
+        expect(got.returncode == 0 and sha256(got.stdout) == sha256(data), f"down {form}: {len(got.stdout)} bytes came, {got.stderr}")
+    seen = ftp(world, f"ftp://{ipv4(entry)}/print/", "-v", "--ftp-pasv", "--disable-epsv", "--no-ftp-skip-pasv-ip").stderr.decode()
+    said = "(" + ipv4(entry).replace(".", ",") + ","
+    expect("227 " in seen and said in seen and "192,168,77,22" not in seen, f"the reply does not have the overlay address: {seen}")
+    flows = [r for r in world.agent.audit() if r["event"] == "flow_opened" and r["device"] == "laser"]
+    data_flows = [r for r in flows if r["service"] == "ftp-data"]
+    expect(len(data_flows) == 7 and all(50000 <= r["port"] <= 50009 for r in data_flows), f"data connections: {data_flows}")
+    refused = world.lab.run("support", "curl", "-sS", "-m", "5", f"http://{ipv4(entry)}:{data_flows[-1]['port']}/")
+    expect("refused" in refused.stderr.lower() or "couldn't connect" in refused.stderr.lower(), f"an old data port: {refused.stderr}")
+    world.agent.close()

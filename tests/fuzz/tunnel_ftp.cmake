@@ -1,0 +1,1 @@
+quoin_fuzz(tunnel_ftp_watcher_fuzz LAYERS tunnel base SOURCES tunnel_ftp_watcher_fuzz.cc)
