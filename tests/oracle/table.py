@@ -2,7 +2,7 @@
 import importlib
 import re
 
-PARTS = ["transfers", "options", "windows", "closing", "resets", "opening", "datagrams", "paths", "many"]
+PARTS = ["transfers", "options", "windows", "closing", "resets", "opening", "datagrams", "paths", "mixed", "many"]
 registered = []
 
 
