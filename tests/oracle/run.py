@@ -122,7 +122,7 @@ def main():
     parser.add_argument("--long", action="store_true", help="the whole table")
     parser.add_argument("--only", default="", help="cases whose sentence has this text")
     parser.add_argument("--program", default=PROGRAM)
-    parser.add_argument("--jobs", type=int, default=4)
+    parser.add_argument("--jobs", type=int, default=8)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--report")
     parser.add_argument("--traces", help="folder for the traces of failed cases")

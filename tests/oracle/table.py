@@ -2,7 +2,7 @@
 import importlib
 import re
 
-PARTS = ["transfers", "options", "windows", "closing", "resets", "opening", "datagrams", "paths", "mixed", "many"]
+PARTS = ["transfers", "options", "windows", "closing", "resets", "opening", "datagrams", "paths", "mixed", "forged", "many"]
 registered = []
 
 
