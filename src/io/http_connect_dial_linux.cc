@@ -73,6 +73,7 @@ void HttpConnectDial::read_answer() {
 
 void HttpConnectDial::finish(Result<Dialled, HttpConnectFailure> result) {
   timer_.clear();
+  dial_.reset();
   socket_.reset();
   Done done = std::move(done_);
   done(std::move(result));
