@@ -48,7 +48,7 @@ def one_after_the_other(network, count, workers=8):
     took = time.monotonic() - began
     expect(not problems, problems[:3])
     until("the stack has forgotten all flows", lambda: network.statistics()["flows"] == 0)
-    expect(network.resident_bytes() < MEMORY_MAX, f"the process has {network.resident_bytes() >> 20} MiB")
+    expect(network.resident_bytes() < MEMORY_MAX or network.sanitized(), f"the process has {network.resident_bytes() >> 20} MiB")
     return f"{count / took:.0f} connections/s"
 
 
@@ -130,7 +130,7 @@ def flood(network, script, count):
             network.lines[:] = []
     seen = network.statistics()
     expect(most <= 32 << 20, f"the stack buffers {most} bytes")
-    expect(resident < MEMORY_MAX, f"the process has {resident >> 20} MiB")
+    expect(resident < MEMORY_MAX or network.sanitized(), f"the process has {resident >> 20} MiB")
     expect(seen["flows"] <= 4_096, f"{seen['flows']} flows")
     return seen, most, resident
 

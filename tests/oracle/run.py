@@ -81,8 +81,9 @@ def play(case, options, trace, told):
     try:
         enter_new_network()
         network = Network(options.program, trace, options.seed + zlib.crc32(case.sentence.encode()))
-        tell("ok " + (case.function(network) or ""))
+        note = case.function(network)
         network.stop()
+        tell("ok " + (note or ""))
     except Failure as problem:
         tell(f"FAIL {problem}")
     except BaseException:  # whatever it is, it is this case's failure
