@@ -3,7 +3,7 @@ import socket
 import struct
 import time
 
-from kernel_side import Failure, Wire, both_ways, expect, kernel_connects, reach, tcp_packet, until
+from kernel_side import Failure, Skipped, Wire, both_ways, expect, kernel_connects, reach, tcp_packet, until
 from table import add, case
 
 SIZE = 300_000
@@ -32,7 +32,7 @@ def with_settings(network, settings, role):
         try:
             network.sysctl(**{name: value})
         except OSError as problem:
-            return f"this kernel has no {name}={value} ({problem.strerror})"
+            raise Skipped(f"this kernel has no {name}={value} ({problem.strerror})")
     network.start(loss=1, delay=4, reorder=1)
     both_ways(network, role, SIZE)
 
@@ -65,7 +65,7 @@ def multipath(network):
     try:
         sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM, 262)
     except OSError:
-        return "this kernel has no Multipath TCP"
+        raise Skipped("this kernel has no Multipath TCP")
     sock.settimeout(60)
     sock.connect(("10.9.0.2", 7000))
     sock.sendall(b"x" * 10_000)

@@ -31,6 +31,10 @@ class Failure(Exception):
     """Something was not as it should be; the text says what, and what came instead."""
 
 
+class Skipped(Exception):
+    """This kernel cannot play the case; the text says why."""
+
+
 def expect(condition, text):
     if not condition:
         raise Failure(text)

@@ -21,7 +21,7 @@ import zlib
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import table  # noqa: E402
-from kernel_side import Failure, Network, become_parent_of_orphans, enter_new_network  # noqa: E402
+from kernel_side import Failure, Network, Skipped, become_parent_of_orphans, enter_new_network  # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 PROGRAM = os.path.join(HERE, "..", "..", "build", "release", "bin", "quoin-oracle")
@@ -84,6 +84,8 @@ def play(case, options, trace, told):
         note = case.function(network)
         network.stop()
         tell("ok " + (note or ""))
+    except Skipped as reason:
+        tell(f"SKIP {reason}")
     except Failure as problem:
         tell(f"FAIL {problem}")
     except BaseException:  # whatever it is, it is this case's failure
@@ -92,7 +94,7 @@ def play(case, options, trace, told):
 
 
 def play_all(cases, options, say):
-    waiting, running, failed = list(cases), [], 0
+    waiting, running, counted = list(cases), [], {"ok": 0, "FAIL": 0, "SKIP": 0}
     while waiting or running:
         while waiting and len(running) < (1 if any(r.case.alone for r in running) else options.jobs):
             if waiting[0].alone and running:
@@ -108,14 +110,13 @@ def play_all(cases, options, say):
             word, _, text = verdict.partition(" ")
             if hung:
                 word, text = "FAIL", f"hung for {one.case.hang_limit} s"
-            ok = word == "ok"
-            failed += not ok
-            say("ok" if ok else "FAIL", one.case, time.monotonic() - one.began, text if ok else text or "the case died",
-                one.traces())
+            word = word if word in ("ok", "SKIP") else "FAIL"
+            counted[word] += 1
+            say(word, one.case, time.monotonic() - one.began, text or ("the case died" if word == "FAIL" else ""), one.traces())
             for path in one.traces():
-                if ok and os.path.exists(path) and not options.keep:
+                if word != "FAIL" and os.path.exists(path) and not options.keep:
                     os.unlink(path)
-    return failed
+    return counted
 
 
 def main():
@@ -156,19 +157,19 @@ def main():
     os.makedirs(options.traces, exist_ok=True)
 
     def say(word, case, seconds, text, traces):
-        note = f": {text}" if word == "ok" and text else ""
+        note = f": {text}" if word != "FAIL" and text else ""
         print(f"{word:<4} {case.sentence} ({seconds:.1f} s){note}", flush=True)
-        if word != "ok":
+        if word == "FAIL":
             print("     " + text.strip().replace("\n", "\n     ") + "".join(f"\n     trace: {path}" for path in traces), flush=True)
         write(word, case.sentence)
 
     began = time.monotonic()
     become_parent_of_orphans()
-    failed = play_all(cases, options, say)
-    print(f"{len(cases) - failed} of {len(cases)} oracle cases passed in {time.monotonic() - began:.0f} s")
+    counted = play_all(cases, options, say)
+    print(f"{counted['ok']} oracle cases passed, {counted['FAIL']} failed, {counted['SKIP']} skipped in {time.monotonic() - began:.0f} s")
     if not os.listdir(options.traces):
         os.rmdir(options.traces)
-    return 1 if failed else 0
+    return 1 if counted["FAIL"] else 0
 
 
 if __name__ == "__main__":
