@@ -160,7 +160,7 @@ struct Client::State {
   Published published;
   std::optional<Published> told;     // by the last request that carried it
   std::optional<Published> telling;  // by the lite update that is on its way
-  RegionId home_region_told = 0;         // by the last lite update that the server took
+  RegionId home_region_told = 0;     // by the last lite update that the server took
   bool told_twice = false;           // in this stream: see lite_update_due
   bool refresh_due = false;
   Backoff lite_backoff;

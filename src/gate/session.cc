@@ -247,8 +247,7 @@ void Session::handle_timeout(WallTime wall, Instant now) {
   warn_in_time(wall, now);
   if (is_opening() && now >= opening_ends_) {
     const bool said = newest_problem_ && problems_.contains(*newest_problem_);
-    end(said ? problem_ending(*newest_problem_, detail_of(*newest_problem_), desk_.config) : slow_ending(),
-        wall, now);
+    end(said ? problem_ending(*newest_problem_, detail_of(*newest_problem_), desk_.config) : slow_ending(), wall, now);
   }
   if (kill_at_ && now >= *kill_at_) kill(now);
   if (doubt_at_ && now >= *doubt_at_) {

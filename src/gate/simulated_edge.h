@@ -40,7 +40,7 @@ class SimulatedEdge {
   bool children_start = true;
   bool hold_dials = false;  // they stay unanswered
   bool hold_appends = false;
-  bool hold_exits = false;  // a killed child does not go
+  bool hold_exits = false;                            // a killed child does not go
   std::map<std::string, ProxyTrouble> proxy_refuses;  // by HOST:PORT; it connects to all others
   std::optional<std::string> join_key = "tskey-auth-1234";
   Manner manner = Manner::honest;

@@ -149,7 +149,7 @@ class Node {
   std::size_t control_output_sent_ = 0;
   bool is_logging_out_ = false;
 
-  std::vector<IpAddress> addresses_;  // as first registered
+  std::vector<IpAddress> addresses_;         // as first registered
   std::optional<path::RegionId> told_home_;  // the control server has taken it
   std::optional<path::RegionId> online_through_;
   std::set<crypto::NodePublicKey> directly_reached_;
