@@ -108,7 +108,7 @@ def through_proxy(world):
         expect(not secrets_of(agent, ["bGFiOmxhYg", "lab:lab"]), f"the password shows: {secrets_of(agent, ['bGFiOmxhYg', 'lab:lab'])}")
 
 
-@test("a proxy that the environment names is used, and passed by for whom no_proxy names")
+@long_test("a proxy that the environment names is used, and passed by for whom no_proxy names")
 def proxy_of_environment(world):
     lab = world.lab
     with proxy_only(lab):
@@ -218,7 +218,7 @@ def looked_into(lab, *ports):
 FOREIGN = "its certificate (CN=looked into, issued by CN=Inspection CA,O=Firewall Ltd) does not lead to a root that is trusted here"
 
 
-@test("a firewall that looks into TLS is told by host and issuer: by open at once, and by status while a device is open")
+@long_test("a firewall that looks into TLS is told by host and issuer: by open at once, and by status while a device is open")
 def firewall_looks_inside(world):
     lab = world.lab
     with OwnAgent(lab, "looked-into").start() as agent:
@@ -240,7 +240,7 @@ def firewall_looks_inside(world):
         first.fetch_page(through)
 
 
-@test("three regions: when the home relay dies the device moves to another one, where the engineer reaches it without UDP too")
+@long_test("three regions: when the home relay dies the device moves to another one, where the engineer reaches it without UDP too")
 def home_relay_dies(world):
     lab = world.lab
     relays = {"lab": "derper", "lab1": "derper1", "lab2": "derper2"}
