@@ -59,6 +59,7 @@ def nothing_inward(world):
     entry = world.opened()
     lab = world.lab
     engineer = lab.ts("ip", "-4").strip()
+    open(os.path.join(lab.state, "inward"), "wb").close()
     listener = lab.start("support", "socat", "-u", "TCP-LISTEN:7777,fork,reuseaddr", f"OPEN:{lab.state}/inward,creat,append")
     try:
         until("the listener is there", lambda: "7777" in lab.run("support", "ss", "-Hltn").stdout, 5)
