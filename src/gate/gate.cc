@@ -37,7 +37,7 @@ Gate::Core::Core(Config config, HostView host, AuditStart audit, WallTime wall, 
 void Gate::Core::handle(Input&& input, WallTime wall, Instant now) {
   // Time comes first: whatever has arrived, a deadline that has passed is past.
   for (const auto& [id, each] : sessions_) each->handle_timeout(wall, now);
-  std::visit([&](auto&& each) { on(std::move(each), wall, now); }, std::move(input));
+  std::visit([&](auto& each) { on(std::move(each), wall, now); }, input);
   settle(wall, now);
 }
 
@@ -155,8 +155,9 @@ void Gate::Core::answer_extenders() {
   std::erase_if(extenders_, [&](const auto& each) {
     Session* of = session(each.second);
     auto verdict = of == nullptr ? std::nullopt : of->take_extension_verdict();
-    if (verdict) send_reply(each.first, *std::move(verdict));
-    return verdict.has_value();
+    if (!verdict) return false;
+    send_reply(each.first, *std::move(verdict));
+    return true;
   });
 }
 

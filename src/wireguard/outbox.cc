@@ -30,7 +30,7 @@ void Outbox::transmit(Transmit transmit) {
 }
 
 void Outbox::event(Event event) {
-  if (events_.size() < events_max) events_.push_back(std::move(event));
+  if (events_.size() < events_max) events_.push_back(event);
 }
 
 void Outbox::forget(PeerId peer) {
