@@ -192,6 +192,8 @@ class Agent:
             file.write(self.configuration())
 
     def start(self):
+        if self.process and self.process.poll() is None:
+            raise Failure("this agent runs already: a second one would only end, and the first would answer for it")
         self.prepare()
         self.log = open(os.path.join(self.folder, "agent.log"), "ab")
         self.process = self.lab.start(self.seat, AGENT, "run", "--config", self.config, stdout=self.log, stderr=self.log)

@@ -201,28 +201,29 @@ def files_with(needles, folders, since):
 @test("after kill -9 of the gate all ends at once, no private key is on disk, and a restart is off")
 def killed_gate(world):
     since = time.time()
-    world.agent.close()
+    agent = world.agent  # asked of the world again after the kill, it would be started
+    agent.close()
     entry = world.opened()
     expect(reachable(world, entry), "not reachable before")
-    child = world.agent.children()[0]
+    child = agent.children()[0]
     keys = private_keys_in(child, {bytes.fromhex(entry["node_key"].removeprefix("nodekey:"))})
     expect(keys, "the node's private key was not found in the child's memory: the search is blind")
-    expect(not private_keys_in(world.agent.process.pid, {bytes.fromhex(entry["node_key"].removeprefix("nodekey:"))}), "the gate has the private key")
-    world.agent.kill()
+    expect(not private_keys_in(agent.process.pid, {bytes.fromhex(entry["node_key"].removeprefix("nodekey:"))}), "the gate has the private key")
+    agent.kill()
     killed = time.monotonic()
     until("the child has ended", lambda: not runs(child), 1)
     expect(page(world, ipv4(entry), 1).returncode != 0, "the page still comes")
     expect(time.monotonic() - killed < 3, "this took too long to be a check of a second")
-    places = [world.agent.folder, "/tmp", "/var/tmp", "/var/lib", "/dev/shm"]
-    needle_place = os.path.join(world.agent.folder, "needle")
+    places = [agent.folder, "/tmp", "/var/tmp", "/var/lib", "/dev/shm"]
+    needle_place = os.path.join(agent.folder, "needle")
     open(needle_place, "wb").write(next(iter(keys.values())))
-    expect(files_with(keys.values(), [world.agent.folder], since) == [needle_place], "the search of the disk is blind")
+    expect(files_with(keys.values(), [agent.folder], since) == [needle_place], "the search of the disk is blind")
     os.unlink(needle_place)
     expect(files_with(keys.values(), places, since) == [], f"a private key is on disk: {files_with(keys.values(), places, since)}")
-    world.agent.start()
-    expect(world.agent.status()["open"] == [], "something is open after a restart")
-    expect(world.agent.children() == [], "a child runs after a restart")
-    answer = world.agent.command("audit", "verify")
+    agent.start()
+    expect(agent.status()["open"] == [], "something is open after a restart")
+    expect(agent.children() == [], "a child runs after a restart")
+    answer = agent.command("audit", "verify")
     expect(answer.code == 0, f"audit verify after a kill: {answer}")
 
 
