@@ -217,6 +217,7 @@ void AgentProcess::drain() {
 
 void AgentProcess::perform(gate::Effect& effect) {
   if (auto* start = std::get_if<gate::StartChild>(&effect)) return perform(*start);
+  if (auto* move = std::get_if<gate::MoveChildsEnd>(&effect)) return children_.move_end(move->session, move->killed_at);
   if (auto* kill = std::get_if<gate::KillChild>(&effect)) return children_.kill(kill->session);
   if (auto* send = std::get_if<gate::SendToChild>(&effect)) {
     perform(*send);
@@ -249,7 +250,7 @@ void AgentProcess::perform(gate::Effect& effect) {
 // -----------------------------------------------------------------------------------------------------------
 
 void AgentProcess::perform(const gate::StartChild& effect) {
-  const auto started = children_.start(effect.session);
+  const auto started = children_.start(effect.session, effect.killed_at);
   if (started) return handle(gate::ChildStarted{effect.session});
   handle(gate::ChildFailed{effect.session, started.error()});
 }

@@ -9,15 +9,19 @@ namespace quoin::apps {
 Children::Children(io::Loop& loop, std::string program, Handlers handlers)
     : loop_(loop), program_(std::move(program)), handlers_(std::move(handlers)) {}
 
-Result<void, std::string> Children::start(gate::SessionId session) {
+Result<void, std::string> Children::start(gate::SessionId session, const gate::Ends& killed_at) {
   auto child = io::Child::start(loop_, program_, {}, {}, [this, session](io::ExitStatus status) {
     const std::string how = (status.by_signal ? "signal " : "exit status ") + std::to_string(status.value);
+    guard_.forget(session);
     loop_.post([this, session, how] {
       running_.erase(session);
       handlers_.exited(session, how);
     });
   });
   if (!child) return failure(child.error().text());
+  auto handle = (*child)->handle();
+  if (!handle) return failure(handle.error().text());
+  guard_.watch(session, std::move(*handle), killed_at.at, killed_at.wall);
   Running& running = running_[session];
   running.process = std::move(*child);
   io::Seqpacket::Handlers handlers;
@@ -29,6 +33,10 @@ Result<void, std::string> Children::start(gate::SessionId session) {
   handlers.closed = [] {};  // its exit follows, and tells more
   running.pair = std::make_unique<io::Seqpacket>(loop_, running.process->take_pair(), 0, std::move(handlers));
   return {};
+}
+
+void Children::move_end(gate::SessionId session, const gate::Ends& killed_at) {
+  guard_.move(session, killed_at.at, killed_at.wall);
 }
 
 void Children::kill(gate::SessionId session) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "gate/effects.h"
+#include "io/deadline_guard.h"
 #include "io/descriptor.h"
 #include "io/seqpacket.h"
 #include "io/spawn.h"
@@ -25,7 +26,9 @@ class Children {
   // program: the path of quoin-tunnel.
   Children(io::Loop& loop, std::string program, Handlers handlers);
 
-  Result<void, std::string> start(gate::SessionId session);
+  // Killed at the latest at `killed_at`, even if the loop stands still then.
+  Result<void, std::string> start(gate::SessionId session, const gate::Ends& killed_at);
+  void move_end(gate::SessionId session, const gate::Ends& killed_at);
   void kill(gate::SessionId session);
   // False if it cannot take it; the descriptors are closed in any case.
   bool send(gate::SessionId session, const pair::FromGate& message, std::vector<io::Descriptor> descriptors);
@@ -40,6 +43,7 @@ class Children {
   std::string program_;
   Handlers handlers_;
   std::map<gate::SessionId, Running> running_;
+  io::DeadlineGuard guard_;
 };
 
 }  // namespace quoin::apps

@@ -12,6 +12,7 @@
 #include "base/address.h"
 #include "base/time.h"
 #include "gate/commands.h"
+#include "gate/warrant.h"
 #include "pair/messages.h"
 
 namespace quoin::gate {
@@ -22,8 +23,15 @@ using TaskId = std::uint64_t;     // chosen by the gate
 using HandleId = std::uint64_t;   // chosen by the edge: one descriptor that it keeps for the gate
 
 // Answered by ChildStarted or ChildFailed, and after the former once, in the end, by ChildExited.
+// Both kill it at the latest at `killed_at`, by whichever clock comes first: also while the loop that performs effects
+// stands still, and whatever the child does.
 struct StartChild {
   SessionId session;
+  Ends killed_at;
+};
+struct MoveChildsEnd {  // a new `killed_at`
+  SessionId session;
+  Ends killed_at;
 };
 struct KillChild {  // SIGKILL; nothing if it is not running. ChildExited follows as for any other end
   SessionId session;
@@ -111,7 +119,7 @@ struct WriteLog {  // a warning for whoever reads the log. Names the device as t
 struct Finished {};  // after StopRequested: nothing is left to do, the process may end
 
 using Effect =
-    std::variant<StartChild, KillChild, SendToChild, BindUdp, CloseHandle, Resolve, Dial, Ping, LookupNeighbour,
-                 ReadJoinKey, CancelTask, AppendAudit, SendReply, SendUpdate, WriteLog, Finished>;
+    std::variant<StartChild, MoveChildsEnd, KillChild, SendToChild, BindUdp, CloseHandle, Resolve, Dial, Ping,
+                 LookupNeighbour, ReadJoinKey, CancelTask, AppendAudit, SendReply, SendUpdate, WriteLog, Finished>;
 
 }  // namespace quoin::gate

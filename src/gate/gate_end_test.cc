@@ -44,6 +44,34 @@ TEST(GateEnd, a_tunnel_that_does_not_go_is_killed_after_a_second) {
   expect_shut(site);
 }
 
+TEST(GateEnd, a_tunnel_has_a_last_moment_that_needs_nothing_of_the_gate) {
+  Site site;
+  const Instant opened = site.now;
+  const WallTime opened_wall = site.wall;
+  site.open_with_alice("mfp", "30m");
+  const auto& killed_at = site.tunnels.at(1).killed_at;
+  EXPECT_EQ(killed_at.at, opened + minutes(30) + seconds(1));
+  EXPECT_EQ(killed_at.wall, opened_wall + minutes(30) + seconds(1));
+  site.command(ExtendRequest{"mfp", "1h"});
+  EXPECT_EQ(killed_at.at, opened + hours(1) + seconds(1));
+  site.manner = SimulatedEdge::Manner::stopped;
+  site.command(CloseRequest{"mfp"});
+  EXPECT_EQ(killed_at.at, opened + seconds(1));
+  EXPECT_EQ(killed_at.wall, opened_wall + seconds(1));
+  EXPECT_PROMISES_KEPT(site);
+}
+
+TEST(GateEnd, a_gate_that_notices_late_that_the_time_is_up_gives_no_tunnel_a_second_more) {
+  Site site;
+  site.open_with_alice("mfp", "45s");
+  site.manner = SimulatedEdge::Manner::stopped;
+  const Instant last = site.tunnels.at(1).killed_at.at;
+  site.now += seconds(45) + milliseconds(900);  // the loop stood still
+  site.pass(milliseconds(1));
+  ASSERT_TRUE(site.tunnels.at(1).asked_to_go);
+  EXPECT_EQ(site.tunnels.at(1).killed_at.at, last);
+}
+
 TEST(GateEnd, a_killed_tunnel_that_stays_is_said_and_keeps_its_device_shut) {
   Site site;
   site.open_with_alice();

@@ -55,7 +55,7 @@ void Session::start(WallTime wall, Instant now) {
   if (!desk_.lock.open(warrant_, wall, now)) return end(expired_ending(), wall, now);
   phase_ = Phase::starting;
   child_ = Child::asked_for;
-  desk_.emit(StartChild{id_});
+  desk_.emit(StartChild{id_, last_moment()});
 }
 
 void Session::child_started(WallTime wall, Instant now) {
@@ -145,6 +145,7 @@ void Session::extended(WallTime wall, Instant now) {
   warrant_.ends = ends.at;
   warrant_.ends_wall = ends.wall;
   may_warn_ = left(wall, now) > ends_soon;
+  desk_.emit(MoveChildsEnd{id_, last_moment()});
   desk_.send(id_, pair::Extend{warrant_.ends});
   DeviceStatus now_open = status(wall, now);
   Reply reply;
@@ -189,6 +190,8 @@ void Session::leave(Ending&& ending, bool at_once, WallTime wall, Instant now) {
   if (at_once || child_ != Child::running) return kill(now);
   desk_.send(id_, pair::Close{});
   kill_at_ = now + leaving_max;
+  desk_.emit(
+      MoveChildsEnd{id_, {std::min(*kill_at_, last_moment().at), std::min(wall + leaving_max, last_moment().wall)}});
 }
 
 void Session::kill(Instant now) {

@@ -98,6 +98,7 @@ class Session {
   Duration left(WallTime wall, Instant now) const;
   void end_and_kill(Ending ending, WallTime wall, Instant now);
   void leave(Ending&& ending, bool at_once, WallTime wall, Instant now);
+  Ends last_moment() const { return Ends{warrant_.ends, warrant_.ends_wall} + leaving_max; }  // of a tunnel
   void kill(Instant now);
   void finish(WallTime wall);
   bool past_deadline(WallTime wall, Instant now);

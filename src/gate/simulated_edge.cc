@@ -93,6 +93,7 @@ void SimulatedEdge::pass(Duration time) {
 
 void SimulatedEdge::perform(Effect effect) {
   if (auto* start = std::get_if<StartChild>(&effect)) on(*start);
+  if (auto* move = std::get_if<MoveChildsEnd>(&effect)) on(*move);
   if (auto* kill = std::get_if<KillChild>(&effect)) on(*kill);
   if (auto* send = std::get_if<SendToChild>(&effect)) on(*send);
   if (auto* dial = std::get_if<Dial>(&effect)) on(*dial);
@@ -142,11 +143,18 @@ void SimulatedEdge::on(const StartChild& effect) {
           "nothing starts without a record on disk");
   Tunnel& tunnel = tunnels[effect.session];
   tunnel.running = children_start;
+  tunnel.killed_at = effect.killed_at;
   if (children_start) {
     inputs_.push_back(ChildStarted{effect.session});
   } else {
     inputs_.push_back(ChildFailed{effect.session, "no such program"});
   }
+}
+
+void SimulatedEdge::on(const MoveChildsEnd& effect) {
+  Tunnel& tunnel = tunnels[effect.session];
+  promise(!tunnel.killed, "a killed tunnel's end stays");
+  tunnel.killed_at = effect.killed_at;
 }
 
 void SimulatedEdge::on(const KillChild& effect) {
@@ -178,6 +186,8 @@ void SimulatedEdge::on(SendToChild& effect) {
     promise(++extensions_ <= records("extended"), "nothing is extended without a record on disk");
     tunnel.deadline = extend->deadline;
   }
+  promise(tunnel.killed_at.at <= tunnel.deadline + seconds(1), "a tunnel is killed a second after its deadline");
+  promise(tunnel.deadline <= tunnel.killed_at.at || tunnel.asked_to_go, "no tunnel is killed before its deadline");
   const bool is_close = std::holds_alternative<pair::Close>(effect.message);
   if (tunnel.asked_to_go) {
     promise(!is_close && !std::holds_alternative<pair::JoinKey>(effect.message) &&

@@ -22,6 +22,7 @@ class SimulatedEdge {
     bool killed = false;
     std::vector<pair::FromGate> received;
     Instant deadline = Instant::max();
+    Ends killed_at;  // by what watches it beside the loop
   };
   enum class Manner {
     honest,   // registers, comes online, logs out when asked
@@ -97,6 +98,7 @@ class SimulatedEdge {
   void settle();
   void perform(Effect effect);
   void on(const StartChild& effect);
+  void on(const MoveChildsEnd& effect);
   void on(const KillChild& effect);
   void on(SendToChild& effect);
   void on(const Dial& effect);

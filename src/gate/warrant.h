@@ -14,6 +14,8 @@ namespace quoin::gate {
 struct Ends {
   Instant at;
   WallTime wall;
+
+  Ends operator+(Duration d) const { return {at + d, wall + d}; }
 };
 
 struct Warrant {

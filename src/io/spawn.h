@@ -33,7 +33,8 @@ class Child {
 
   Descriptor take_pair() { return std::move(pair_); }  // our end; once
   int pid() const { return pid_; }
-  void kill();  // SIGKILL, also when it is stopped
+  Result<Descriptor, SystemError> handle() const;  // a pidfd of its own, for whoever watches it as well
+  void kill();                                     // SIGKILL, also when it is stopped
 
  private:
   Child(Loop& loop, int pid, Descriptor process, Descriptor pair, std::move_only_function<void(ExitStatus)> exited);

@@ -147,6 +147,12 @@ Child::~Child() {
   }
 }
 
+Result<Descriptor, SystemError> Child::handle() const {
+  Descriptor copy(fcntl(process_.number(), F_DUPFD_CLOEXEC, 0));
+  if (!copy) return system_failure("copy a descriptor");
+  return copy;
+}
+
 void Child::kill() {
   if (!gone_) syscall(SYS_pidfd_send_signal, process_.number(), SIGKILL, nullptr, 0);
 }

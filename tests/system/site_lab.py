@@ -191,12 +191,15 @@ class Agent:
         with open(self.config, "w") as file:
             file.write(self.configuration())
 
+    def run_command(self):
+        return [AGENT, "run", "--config", self.config]
+
     def start(self):
         if self.process and self.process.poll() is None:
             raise Failure("this agent runs already: a second one would only end, and the first would answer for it")
         self.prepare()
         self.log = open(os.path.join(self.folder, "agent.log"), "ab")
-        self.process = self.lab.start(self.seat, AGENT, "run", "--config", self.config, stdout=self.log, stderr=self.log)
+        self.process = self.lab.start(self.seat, *self.run_command(), stdout=self.log, stderr=self.log)
         until(f"the agent answers; its log ends: {self.log_tail()}", self.answers, 10)
         return self
 
