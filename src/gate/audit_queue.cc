@@ -30,6 +30,7 @@ AuditQueue::Ticket AuditQueue::add(AuditRecord record, WallTime wall) {
     lost_++;
     return 0;
   }
+  if (needs_sync(record)) newest_grave_ = next_ticket_;
   queue_.push_back({next_ticket_, std::move(record), wall});
   return next_ticket_++;
 }
@@ -49,6 +50,7 @@ std::optional<AppendAudit> AuditQueue::next(Instant now) {
   }
   append.head = last_after_.text();
   under_way_ = count;
+  begun_ = now;
   return append;
 }
 

@@ -17,6 +17,7 @@ class AuditQueue {
   static constexpr std::size_t records_max = 16 * 1024;
   static constexpr std::size_t batch_records_max = 64;
   static constexpr Duration retry_after = seconds(5);
+  static constexpr Duration slow_after = seconds(5);  // a disk that takes longer for one append does not keep up
 
   explicit AuditQueue(AuditHead last) : last_(std::move(last)) {}
 
@@ -26,8 +27,11 @@ class AuditQueue {
   void appended(bool done, WallTime wall, Instant now);
 
   bool is_written(Ticket ticket) const { return ticket >= void_below_ && ticket <= written_; }
+  // The newest record that must be on disk: nothing that was asked for after it begins before it is written.
+  Ticket newest_grave() const { return newest_grave_; }
   bool is_void(Ticket ticket) const { return ticket < void_below_; }  // an append failed before it was written
   bool works() const { return works_; }
+  bool keeps_up(Instant now) const { return works_ && (under_way_ == 0 || now < begun_ + slow_after); }
   bool crowded() const { return queue_.size() > records_max / 2; }  // no time for new flows
   bool empty() const { return queue_.empty(); }
   std::optional<Instant> retry_at() const { return queue_.empty() || under_way_ > 0 ? std::nullopt : retry_at_; }
@@ -43,8 +47,10 @@ class AuditQueue {
   AuditHead last_after_;  // of what will be, when the append under way is done
   std::deque<Waiting> queue_;
   std::size_t under_way_ = 0;  // how many of the first ones
+  Instant begun_;              // that append
   Ticket next_ticket_ = 1;
   Ticket written_ = 0;
+  Ticket newest_grave_ = 0;
   Ticket void_below_ = 1;
   std::uint64_t lost_ = 0;
   bool works_ = true;

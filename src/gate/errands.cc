@@ -29,6 +29,8 @@ std::size_t Errands::under_way() const {
   if constexpr (std::is_constructible_v<ForDevice, T>) {
     count += static_cast<std::size_t>(
         std::ranges::count_if(awaiting_neighbour_, [](const auto& each) { return std::holds_alternative<T>(each); }));
+    count += static_cast<std::size_t>(
+        std::ranges::count_if(awaiting_record_, [](const auto& each) { return std::holds_alternative<T>(each.what); }));
   }
   return count;
 }
@@ -214,8 +216,12 @@ Errands::Trouble Errands::handle(const pair::PingDevice& request, const Warrant&
     fail(request.request, pair::Unanswered::too_many);
     return Trouble::none;
   }
-  flows_.open_ping(request.request, *engineer, wall);
-  return for_device(Echo{request.request, *engineer, request.payload_bytes}, now);
+  const AuditQueue::Ticket record = flows_.open_ping(request.request, *engineer, wall);
+  if (record == 0) {
+    fail(request.request, pair::Unanswered::too_many);
+    return Trouble::none;
+  }
+  return for_device(Echo{request.request, *engineer, request.payload_bytes, record}, now);
 }
 
 Errands::Trouble Errands::for_device(ForDevice errand, Instant now) {
@@ -251,24 +257,57 @@ Errands::Trouble Errands::handle(const NeighboursFound& result, Instant now) {
   return result.macs.empty() ? Trouble::no_answer : Trouble::other_device;
 }
 
+// Nothing is begun at the device while a record that must be on disk is not.
 void Errands::begin(ForDevice errand) {
-  const TaskId task = desk_.new_task(session_);
-  if (const auto* dial = std::get_if<ServiceDial>(&errand)) {
-    desk_.emit(Dial{task, dial->transport, {Endpoint{device_.address, dial->port}}, dial_timeout});
-    errands_.emplace(task, *dial);
+  if (auto* dial = std::get_if<ServiceDial>(&errand)) {
+    after(desk_.audit.newest_grave(), std::move(*dial));
   } else {
-    const auto& echo = std::get<Echo>(errand);
-    flows_.count_ping(echo.engineer, echo.payload_bytes, 0);
-    desk_.emit(Ping{task, device_.address, echo.payload_bytes, ping_timeout});
-    errands_.emplace(task, echo);
+    auto& echo = std::get<Echo>(errand);
+    after(std::max(echo.record, desk_.audit.newest_grave()), std::move(echo));
   }
+}
+
+void Errands::after(AuditQueue::Ticket record, std::variant<ServiceDial, Echo, HandOver> what) {
+  if (!desk_.audit.is_written(record)) return awaiting_record_.push_back({record, std::move(what)});
+  std::visit([this](const auto& each) { perform(each); }, what);
+}
+
+void Errands::records_written() {
+  for (Later& each : std::exchange(awaiting_record_, {})) after(each.record, std::move(each.what));
+}
+
+void Errands::perform(const ServiceDial& dial) {
+  const TaskId task = desk_.new_task(session_);
+  desk_.emit(Dial{task, dial.transport, {Endpoint{device_.address, dial.port}}, dial_timeout});
+  errands_.emplace(task, dial);
+}
+
+void Errands::perform(const Echo& echo) {
+  const TaskId task = desk_.new_task(session_);
+  flows_.count_ping(echo.engineer, echo.payload_bytes, 0);
+  desk_.emit(Ping{task, device_.address, echo.payload_bytes, ping_timeout});
+  errands_.emplace(task, echo);
+}
+
+void Errands::perform(const HandOver& connected) {
+  if (!flows_.has(connected.request)) {  // the tunnel has said meanwhile that it is over
+    desk_.emit(CloseHandle{connected.socket});
+    return fail(connected.request, pair::Unanswered::not_allowed);
+  }
+  owed_.erase(connected.request);
+  desk_.send(session_, pair::Connected{connected.request}, {{DescriptorKind::handle, connected.socket}});
 }
 
 Errands::Trouble Errands::handle(const Dialled& result, WallTime wall) {
   if (const auto dial = finish<ServiceDial>(result.task)) {
-    flows_.open(dial->request, dial->engineer, dial->transport, dial->port, dial->service, wall);
-    owed_.erase(dial->request);
-    desk_.send(session_, pair::Connected{dial->request}, {{DescriptorKind::handle, result.socket}});
+    const AuditQueue::Ticket record =
+        flows_.open(dial->request, dial->engineer, dial->transport, dial->port, dial->service, wall);
+    if (record != 0) {
+      after(record, HandOver{dial->request, result.socket});
+    } else {
+      desk_.emit(CloseHandle{result.socket});
+      fail(dial->request, pair::Unanswered::too_many);
+    }
   } else if (const auto server = finish<ServerDial>(result.task)) {
     owed_.erase(server->request);
     proxy_refusal(server->server).reset();
@@ -309,6 +348,9 @@ void Errands::cancel_all() {
   for (const auto& [task, errand] : errands_) desk_.cancel(task);
   errands_.clear();
   awaiting_neighbour_.clear();
+  for (const Later& each : std::exchange(awaiting_record_, {})) {
+    if (const auto* connected = std::get_if<HandOver>(&each.what)) desk_.emit(CloseHandle{connected->socket});
+  }
   owed_.clear();
 }
 

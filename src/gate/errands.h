@@ -73,6 +73,7 @@ class Errands {
   [[nodiscard]] Trouble handle(const Pinged& result);
   [[nodiscard]] Trouble handle(const NeighboursFound& result, Instant now);  // `none`: it is the described device
   [[nodiscard]] Trouble handle(JoinKeyRead&& result);
+  void records_written();
 
   void cancel_all();
 
@@ -96,8 +97,13 @@ class Errands {
     pair::RequestId request;
     std::string engineer;
     std::uint16_t payload_bytes;
+    AuditQueue::Ticket record;  // of the flow that it is part of
   };
   enum class Server : std::uint8_t { control, relay, stun };
+  struct HandOver {  // a connected socket, once the record of its flow is written
+    pair::RequestId request;
+    HandleId socket;
+  };
   struct ServerName {  // being resolved
     pair::RequestId request;
     Server server;
@@ -141,6 +147,11 @@ class Errands {
   std::optional<std::string> service_of(const pair::DialService& request, const std::string& engineer,
                                         const Warrant& warrant, Instant now);
   void begin(ForDevice errand);
+  // Now, or once this record is written.
+  void after(AuditQueue::Ticket record, std::variant<ServiceDial, Echo, HandOver> what);
+  void perform(const ServiceDial& dial);
+  void perform(const Echo& echo);
+  void perform(const HandOver& connected);
 
   SessionId session_;
   const DeviceConfig& device_;
@@ -149,6 +160,11 @@ class Errands {
   Flows& flows_;
   std::map<TaskId, Errand> errands_;
   std::vector<ForDevice> awaiting_neighbour_;
+  struct Later {
+    AuditQueue::Ticket record;
+    std::variant<ServiceDial, Echo, HandOver> what;
+  };
+  std::vector<Later> awaiting_record_;
   std::set<pair::RequestId> owed_;  // requests not answered
   std::optional<Instant> device_seen_;
   pair::FtpPorts ftp_ports_;

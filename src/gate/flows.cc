@@ -11,18 +11,19 @@ bool Flows::has_tcp(const std::string& engineer, std::uint16_t port) const {
   });
 }
 
-void Flows::open(pair::RequestId id, const std::string& engineer, pair::Transport transport, std::uint16_t port,
-                 std::string service, WallTime wall) {
+AuditQueue::Ticket Flows::open(pair::RequestId id, const std::string& engineer, pair::Transport transport,
+                               std::uint16_t port, std::string service, WallTime wall) {
   Flow flow;
   flow.record.engineer = engineer;
   flow.record.service = std::move(service);
   flow.record.transport = transport == pair::Transport::tcp ? "tcp" : "udp";
   flow.record.port = port;
-  add(id, std::move(flow), wall);
+  return add(id, std::move(flow), wall);
 }
 
-void Flows::open_ping(pair::RequestId id, const std::string& engineer, WallTime wall) {
-  if (pings_.contains(engineer) || full()) return;
+AuditQueue::Ticket Flows::open_ping(pair::RequestId id, const std::string& engineer, WallTime wall) {
+  if (const auto series = pings_.find(engineer); series != pings_.end()) return open_.at(series->second).opening;
+  if (full()) return 0;
   Flow flow;
   flow.is_ping = true;
   flow.record.engineer = engineer;
@@ -30,8 +31,9 @@ void Flows::open_ping(pair::RequestId id, const std::string& engineer, WallTime 
   flow.record.transport = "icmp";
   flow.record.bytes_to_device = 0;
   flow.record.bytes_to_engineer = 0;
-  pings_.emplace(engineer, id);
-  add(id, std::move(flow), wall);
+  const AuditQueue::Ticket opening = add(id, std::move(flow), wall);
+  if (opening != 0) pings_.emplace(engineer, id);
+  return opening;
 }
 
 void Flows::count_ping(const std::string& engineer, std::uint64_t bytes_to_device, std::uint64_t bytes_to_engineer) {
@@ -42,18 +44,22 @@ void Flows::count_ping(const std::string& engineer, std::uint64_t bytes_to_devic
   *record.bytes_to_engineer += bytes_to_engineer;
 }
 
-void Flows::add(pair::RequestId id, Flow flow, WallTime wall) {
+AuditQueue::Ticket Flows::add(pair::RequestId id, Flow flow, WallTime wall) {
   FlowEnded& record = flow.record;
   record.device = device_;
-  record.flow = ++opened_;
-  audit_.add(FlowOpened{.device = device_,
-                        .engineer = record.engineer,
-                        .service = record.service,
-                        .transport = record.transport,
-                        .port = record.port,
-                        .flow = record.flow},
-             wall);
+  record.flow = opened_ + 1;
+  flow.opening = audit_.add(FlowOpened{.device = device_,
+                                       .engineer = record.engineer,
+                                       .service = record.service,
+                                       .transport = record.transport,
+                                       .port = record.port,
+                                       .flow = record.flow},
+                            wall);
+  const AuditQueue::Ticket opening = flow.opening;
+  if (opening == 0) return 0;
+  opened_++;
   open_.emplace(id, std::move(flow));
+  return opening;
 }
 
 void Flows::closed(const pair::FlowClosed& report, WallTime wall) {

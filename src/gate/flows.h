@@ -33,11 +33,12 @@ class Flows {
   std::uint64_t refused() const { return refused_; }
 
   bool has_tcp(const std::string& engineer, std::uint16_t port) const;  // an open one
-  // `service` is what records call it.
-  void open(pair::RequestId id, const std::string& engineer, pair::Transport transport, std::uint16_t port,
-            std::string service, WallTime wall);
+  // `service` is what records call it. Returns the flow's record, before which it carries nothing; 0, and there is no
+  // flow, if there is no room for it.
+  AuditQueue::Ticket open(pair::RequestId id, const std::string& engineer, pair::Transport transport,
+                          std::uint16_t port, std::string service, WallTime wall);
   // Echo requests of one engineer are one flow, named by the first of them, until the tunnel closes it or ends.
-  void open_ping(pair::RequestId id, const std::string& engineer, WallTime wall);
+  AuditQueue::Ticket open_ping(pair::RequestId id, const std::string& engineer, WallTime wall);
   void count_ping(const std::string& engineer, std::uint64_t bytes_to_device, std::uint64_t bytes_to_engineer);
   void closed(const pair::FlowClosed& report, WallTime wall);
   void refuse(const std::string& engineer, const char* transport, std::uint16_t port, const char* why, WallTime wall);
@@ -46,9 +47,10 @@ class Flows {
  private:
   struct Flow {
     FlowEnded record;
+    AuditQueue::Ticket opening = 0;  // the record of that
     bool is_ping = false;
   };
-  void add(pair::RequestId id, Flow flow, WallTime wall);
+  AuditQueue::Ticket add(pair::RequestId id, Flow flow, WallTime wall);
 
   std::string device_;
   AuditQueue& audit_;

@@ -249,7 +249,7 @@ Reply Gate::Core::status(WallTime wall, Instant now) const {
   const std::string folder = desk_.config.state_dir + "/";
   out.audit_file = folder + std::string(audit_file_name);
   out.audit_head = folder + std::string(audit_head_name);
-  out.audit_works = desk_.audit.works();
+  out.audit_works = desk_.audit.keeps_up(now);
   out.text = status_text(out);
   return out;
 }

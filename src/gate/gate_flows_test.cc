@@ -42,6 +42,62 @@ TEST(GateFlows, a_flow_is_recorded_when_it_opens_and_with_its_bytes_when_it_ends
   EXPECT_PROMISES_KEPT(site);
 }
 
+TEST(GateFlows, a_flow_carries_nothing_before_its_record_is_in_the_file) {
+  Site site;
+  const SessionId session = site.open_with_alice();
+  site.hold_appends = true;
+  site.say(session, dial(9));
+  EXPECT_EQ(site.device_dials(), 1U);
+  EXPECT_FALSE(connected(site, session, 9));
+  EXPECT_EQ(site.handles.size(), 1U);
+  site.release_appends();
+  EXPECT_TRUE(connected(site, session, 9));
+  EXPECT_TRUE(site.handles.empty());
+  EXPECT_PROMISES_KEPT(site);
+}
+
+TEST(GateFlows, nothing_is_begun_at_the_device_while_a_record_that_must_be_on_disk_is_not) {
+  Site site;
+  const SessionId session = site.open_with_alice();
+  site.hold_appends = true;
+  site.command(CloseRequest{"no such device"});  // a refusal, which is recorded
+  site.say(session, dial(9));
+  site.say(session, pair::PingDevice{10, node_key(1), 56});
+  site.pass(seconds(15));
+  EXPECT_EQ(site.device_dials(), 0U);
+  EXPECT_TRUE(site.pings.empty());
+  site.release_appends();
+  EXPECT_TRUE(connected(site, session, 9));
+  EXPECT_EQ(site.told<pair::Pinged>(session).size(), 1U);
+  EXPECT_PROMISES_KEPT(site);
+}
+
+TEST(GateFlows, what_waits_for_its_record_ends_with_the_session_and_leaks_nothing) {
+  Site site;
+  const SessionId session = site.open_with_alice();
+  site.hold_appends = true;
+  site.say(session, dial(9));
+  site.command(CloseRequest{"mfp"});
+  EXPECT_TRUE(site.handles.empty());
+  site.release_appends();
+  EXPECT_FALSE(connected(site, session, 9));
+  EXPECT_EQ(site.records("flow_opened"), site.records("flow"));
+  EXPECT_PROMISES_KEPT(site);
+}
+
+TEST(GateFlows, a_flow_that_its_tunnel_calls_over_before_it_has_it_is_not_handed_over) {
+  Site site;
+  const SessionId session = site.open_with_alice();
+  site.hold_appends = true;
+  site.say(session, dial(9));
+  site.say(session, pair::FlowClosed{9, 0, 0});
+  site.release_appends();
+  EXPECT_FALSE(connected(site, session, 9));
+  EXPECT_EQ(failure_of(site, session, 9), pair::Unanswered::not_allowed);
+  EXPECT_TRUE(site.handles.empty());
+  EXPECT_PROMISES_KEPT(site);
+}
+
 TEST(GateFlows, a_flow_that_a_killed_tunnel_never_reported_is_recorded_without_bytes) {
   Site site;
   const SessionId session = site.open_with_alice();

@@ -237,6 +237,27 @@ TEST(GateOpen, nothing_opens_without_its_record_on_disk) {
   EXPECT_PROMISES_KEPT(site);
 }
 
+TEST(GateOpen, a_disk_that_hangs_is_said_and_waited_for_no_longer_than_any_opening) {
+  Site site;
+  site.hold_appends = true;
+  const auto id = site.open("mfp");
+  site.pass(AuditQueue::slow_after - milliseconds(1));
+  EXPECT_EQ(site.reply(site.command(StatusRequest{}))->audit_works, true);
+  site.pass(milliseconds(1));
+  EXPECT_EQ(site.reply(site.command(StatusRequest{}))->audit_works, false);
+  site.pass(seconds(15));
+  expect_refused(site, id, ExitCode::failed,
+                 "The record of the opening was not on disk within 20 seconds, and nothing is open without it; check "
+                 "the disk of the audit file.");
+  site.release_appends();
+  EXPECT_EQ(site.reply(site.command(StatusRequest{}))->audit_works, true);
+  EXPECT_TRUE(site.tunnels.empty());
+  EXPECT_EQ(site.records("opened"), 1U);
+  EXPECT_EQ(site.records("closed"), 1U);
+  EXPECT_TRUE(site.audit_is_whole());
+  EXPECT_PROMISES_KEPT(site);
+}
+
 TEST(GateOpen, a_full_disk_keeps_everything_shut_until_there_is_room) {
   Site site;
   site.disk_works = false;

@@ -108,6 +108,12 @@ Session::Ending audit_ending() {
   return ending("the audit file cannot be written", ExitCode::failed,
                 "The audit file cannot be written, and nothing is open without its record; make room on the disk.");
 }
+Session::Ending slow_audit_ending() {
+  return ending(
+      "it could not be opened: its record was not on disk within 20 seconds", ExitCode::failed,
+      "The record of the opening was not on disk within 20 seconds, and nothing is open without it; check the "
+      "disk of the audit file.");
+}
 Session::Ending expired_ending() {
   return ending("the time was up", ExitCode::failed, "The time was up before the device was open; ask for more.");
 }

@@ -21,6 +21,7 @@ Session::Ending other_device_ending(const DeviceConfig& device);
 Session::Ending slow_ending();
 Session::Ending moved_ending(const DeviceConfig& device);
 Session::Ending audit_ending();
+Session::Ending slow_audit_ending();
 Session::Ending expired_ending();
 Session::Ending clocks_ending();
 Session::Ending tunnel_ending(const std::string& how);

@@ -47,6 +47,8 @@ void Session::records_written(WallTime wall, Instant now) {
   if (phase_ == Phase::recording && desk_.audit.is_written(*grant_)) start(wall, now);
   if (phase_ != Phase::starting && phase_ != Phase::open) return;
   if (extension_ && desk_.audit.is_written(extension_->record)) extended(wall, now);
+  if (phase_ == Phase::closing) return;
+  errands_.records_written();
   for (const auto& key : admissions_.newly_admitted(desk_.audit)) desk_.send(id_, pair::Admission{key, true});
 }
 
@@ -250,6 +252,7 @@ void Session::handle_timeout(WallTime wall, Instant now) {
   warn_in_time(wall, now);
   if (is_opening() && now >= opening_ends_) {
     const bool said = newest_problem_ && problems_.contains(*newest_problem_);
+    if (phase_ == Phase::recording) return end(slow_audit_ending(), wall, now);
     end(said ? problem_ending(*newest_problem_, detail_of(*newest_problem_), desk_.config) : slow_ending(), wall, now);
   }
   if (kill_at_ && now >= *kill_at_) kill(now);

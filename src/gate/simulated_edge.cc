@@ -175,6 +175,9 @@ void SimulatedEdge::on(SendToChild& effect) {
   for (const Descriptor& descriptor : effect.descriptors) {
     if (descriptor.kind != DescriptorKind::handle) continue;
     promise(handles.erase(descriptor.handle) == 1, "only descriptors that are held are sent");
+    if (to_devices_.contains(descriptor.handle)) {
+      promise(++flows_handed_over_ <= flow_records_, "no flow carries anything before its record is in the file");
+    }
   }
   if (const auto* begin = std::get_if<pair::Begin>(&effect.message)) {
     promise(tunnel.received.empty(), "a tunnel is introduced once, first of all");
@@ -221,11 +224,13 @@ void SimulatedEdge::honest_answer(SessionId session, const pair::FromGate& messa
   }
 }
 
+bool SimulatedEdge::is_device(const Endpoint& to) const {
+  return std::ranges::find(config.devices, to.address, &DeviceConfig::address) != config.devices.end();
+}
+
 void SimulatedEdge::on(const Dial& effect) {
   dials.push_back(effect);
   for (const Endpoint& to : effect.candidates) {
-    const bool is_device =
-        std::ranges::find(config.devices, to.address, &DeviceConfig::address) != config.devices.end();
     const bool is_control =
         to.port == config.control.port &&
         (config.control.address() == to.address || std::ranges::count(names[config.control.host], to.address) > 0);
@@ -235,8 +240,12 @@ void SimulatedEdge::on(const Dial& effect) {
         (config.proxy->address() == to.address || std::ranges::count(names[config.proxy->host], to.address) > 0);
     promise(is_proxy == !effect.through_proxy_to.empty(), "nobody but the proxy is asked to connect");
     const bool is_server = is_proxy || is_control || guard.allows(to, path::EndpointUse::relay_or_stun);
-    promise(is_device ? !guard_device(to.address, host) : is_server, "only devices, control and relays are dialled");
-    if (is_device) promise(effect.candidates.size() == 1, "a device has one address");
+    promise(is_device(to) ? !guard_device(to.address, host) : is_server,
+            "only devices, control and relays are dialled");
+    if (!is_device(to)) continue;
+    promise(effect.candidates.size() == 1, "a device has one address");
+    promise(std::ranges::none_of(held_appends_, &AppendAudit::sync),
+            "nothing is dialled while a grave record is pending");
   }
   if (const auto target = Endpoint::parse(effect.through_proxy_to);
       target && target->address != config.control.address()) {
@@ -258,6 +267,7 @@ void SimulatedEdge::answer_dial(const Dial& dial) {
   for (const Endpoint& to : dial.candidates) {
     if (!listening.contains(to) && dial.transport == pair::Transport::tcp) continue;
     inputs_.push_back(Dialled{dial.task, new_handle(), to});
+    if (is_device(to)) to_devices_.insert(last_handle_);
     return;
   }
   inputs_.push_back(DialFailed{dial.task, pair::Unanswered::refused});
@@ -281,6 +291,8 @@ void SimulatedEdge::append(const AppendAudit& effect) {
   append_under_way_ = false;
   if (disk_works) {
     audit_file += effect.lines;
+    constexpr std::string_view opening = "\"event\":\"flow_opened\"";
+    for (std::size_t at = 0; (at = effect.lines.find(opening, at)) != std::string::npos; at++) flow_records_++;
     if (effect.sync) audit_head = effect.head;
   }
   inputs_.push_back(AuditAppended{disk_works});

@@ -105,6 +105,7 @@ class SimulatedEdge {
   void on(const AppendAudit& effect);
   void honest_answer(SessionId session, const pair::FromGate& message);
   void answer_dial(const Dial& dial);
+  bool is_device(const Endpoint& to) const;
   void append(const AppendAudit& effect);
   void promise(bool kept, const char* what);
   HandleId new_handle();
@@ -119,6 +120,9 @@ class SimulatedEdge {
   CommandId last_command_ = 0;
   HandleId last_handle_ = 0;
   std::size_t extensions_ = 0;
+  std::set<HandleId> to_devices_;  // descriptors that are connected to one
+  std::size_t flows_handed_over_ = 0;
+  std::size_t flow_records_ = 0;
   bool append_under_way_ = false;
 };
 
