@@ -110,7 +110,7 @@ AgentProcess::AgentProcess(io::Loop& loop, gate::Config config, std::string tunn
     : loop_(loop),
       config_(std::move(config)),
       lock_(std::move(lock)),
-      audit_(std::move(audit.files)),
+      audit_(std::make_shared<AuditFiles>(std::move(audit.files))),
       gate_(config_, current_host_view(), std::move(audit.start), io::wall_time(), io::now()),
       timer_(loop,
              [this] {
@@ -119,6 +119,8 @@ AgentProcess::AgentProcess(io::Loop& loop, gate::Config config, std::string tunn
              }),
       stop_signals_(loop, [this] { handle(gate::StopRequested{}); }),
       resolver_(loop),
+      disk_(loop),
+      directory_(loop),
       children_(loop, std::move(tunnel_program),
                 {.message = [this](gate::SessionId session,
                                    auto message) { handle(gate::ChildMessage{session, std::move(message)}); },
@@ -155,22 +157,41 @@ void AgentProcess::accept(std::unique_ptr<io::LineConnection> connection) {
   patience->set(io::now() + silence_max);
   auto& line = connections_[id].line;
   line = std::move(connection);
-  line->start({.line =
-                   [this, id](std::string_view text) {
-                     // One command a connection: the gate knows both by one id.
-                     if (!std::exchange(connections_.at(id).patience, nullptr)) return;
-                     const auto& peer = connections_.at(id).line->peer();
-                     gate::Caller caller{.uid = peer.user,
-                                         .name = io::user_name(peer.user).value_or(std::to_string(peer.user))};
-                     if (const auto number = io::group_number(group)) caller.in_group = peer.in_group(*number);
-                     handle(gate::CommandArrived{id, std::move(caller), gate::decode_request(bytes_of(text))});
-                   },
+  line->start({.line = [this, id](std::string_view text) { listen_to(id, text); },
                .closed =
                    [this, id] {
                      loop_.post([this, id] {
                        if (connections_.erase(id) > 0) handle(gate::CommandGone{id});
                      });
                    }});
+}
+
+void AgentProcess::listen_to(gate::CommandId id, std::string_view text) {
+  Connection& connection = connections_.at(id);
+  if (std::exchange(connection.has_asked, true)) return;  // one command a connection: the gate knows both by one id
+  connection.request = gate::decode_request(bytes_of(text));
+  const io::PeerCredentials peer = connection.line->peer();
+  // Root needs no directory to be root. Whoever closes a device must not wait for one that hangs.
+  if (peer.user == 0) return present(id, {.uid = 0, .name = "root"});
+  const gate::Caller unknown{.uid = peer.user, .name = std::to_string(peer.user)};
+  connection.patience = std::make_unique<io::Timer>(loop_, [this, id, unknown] { present(id, unknown); });
+  connection.patience->set(io::now() + directory_patience);
+  const bool is_asked = directory_.run([this, id, peer] {
+    const auto number = io::group_number(group);
+    gate::Caller caller{.uid = peer.user,
+                        .name = io::user_name(peer.user).value_or(std::to_string(peer.user)),
+                        .in_group = number && peer.in_group(*number)};
+    return io::Callback([this, id, caller = std::move(caller)]() mutable { present(id, std::move(caller)); });
+  });
+  if (!is_asked) present(id, unknown);
+}
+
+void AgentProcess::present(gate::CommandId id, gate::Caller caller) {
+  const auto found = connections_.find(id);
+  if (found == connections_.end() || !found->second.request) return;  // it has hung up, or was not waited for
+  auto request = *std::exchange(found->second.request, std::nullopt);
+  found->second.patience.reset();
+  handle(gate::CommandArrived{id, std::move(caller), std::move(request)});
 }
 
 namespace {
@@ -238,8 +259,7 @@ void AgentProcess::perform(gate::Effect& effect) {
     tasks_.erase(cancel->task);
     return;
   }
-  if (auto* append = std::get_if<gate::AppendAudit>(&effect))
-    return handle(gate::AuditAppended{audit_.perform(*append)});
+  if (auto* append = std::get_if<gate::AppendAudit>(&effect)) return perform(*append);
   if (auto* reply = std::get_if<gate::SendReply>(&effect)) return perform(*reply);
   if (auto* update = std::get_if<gate::SendUpdate>(&effect)) return perform(*update);
   if (auto* line = std::get_if<gate::WriteLog>(&effect)) return io::log(io::LogLevel::warning, line->sentence);
@@ -371,6 +391,17 @@ void AgentProcess::perform(const gate::LookupNeighbour& effect) {
                                                          if (found) answer.macs.push_back(gate::MacAddress(*found));
                                                          finish_task(task, std::move(answer));
                                                        });
+}
+
+void AgentProcess::perform(const gate::AppendAudit& effect) {
+  const bool is_begun = disk_.run([this, audit = audit_, append = effect] {
+    const auto done = audit->perform(append);
+    return io::Callback([this, done] {
+      if (!done) io::log(io::LogLevel::error, done.error());
+      handle(gate::AuditAppended{done.has_value()});
+    });
+  });
+  if (!is_begun) handle(gate::AuditAppended{false});
 }
 
 void AgentProcess::perform(const gate::ReadJoinKey& effect) {

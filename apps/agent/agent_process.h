@@ -21,6 +21,7 @@
 #include "io/stop_signals.h"
 #include "io/timer.h"
 #include "io/unix_listener.h"
+#include "io/worker.h"
 
 namespace quoin::apps {
 
@@ -33,6 +34,8 @@ class AgentProcess {
  public:
   static constexpr std::size_t connections_max = 32;   // to agent.sock at once
   static constexpr Duration silence_max = seconds(5);  // of one that connects
+  // A user directory that takes longer is not waited for: the caller has a number then, and no group.
+  static constexpr Duration directory_patience = seconds(2);
   static constexpr const char* group = "quoin";
 
   // Makes and checks the folders, takes the lock, reads the audit file and opens the socket.
@@ -42,7 +45,9 @@ class AgentProcess {
  private:
   struct Connection {
     std::unique_ptr<io::LineConnection> line;
-    std::unique_ptr<io::Timer> patience;  // until it has said what it wants
+    std::unique_ptr<io::Timer> patience;  // until it has said what it wants, and then until it is known who it is
+    bool has_asked = false;
+    std::optional<Result<gate::Request, std::string>> request = {};  // until the gate has it
   };
   using Task = std::variant<std::unique_ptr<io::Dial>, std::unique_ptr<io::HttpConnectDial>, std::unique_ptr<io::Ping>,
                             std::unique_ptr<io::NeighbourLookup>>;
@@ -52,6 +57,8 @@ class AgentProcess {
 
   Result<void, StartFailure> listen();
   void accept(std::unique_ptr<io::LineConnection> connection);
+  void listen_to(gate::CommandId id, std::string_view line);
+  void present(gate::CommandId id, gate::Caller caller);
   void handle(gate::Input input);
   void drain();
   void host_changed();
@@ -66,6 +73,7 @@ class AgentProcess {
   void perform(const gate::Ping& effect);
   void perform(const gate::LookupNeighbour& effect);
   void perform(const gate::ReadJoinKey& effect);
+  void perform(const gate::AppendAudit& effect);
   void perform(const gate::SendReply& effect);
   void perform(const gate::SendUpdate& effect);
   gate::HandleId keep(io::Descriptor descriptor);
@@ -75,12 +83,14 @@ class AgentProcess {
   io::Loop& loop_;
   gate::Config config_;
   io::LockFile lock_;
-  AuditFiles audit_;
+  std::shared_ptr<AuditFiles> audit_;  // the worker's, which may outlive this when a disk hangs
   io::SystemRandom random_;
   gate::Gate gate_;
   io::Timer timer_;
   io::StopSignals stop_signals_;  // before the resolver's thread
   io::Resolver resolver_;
+  io::Worker disk_;       // appends to the audit file, one at a time
+  io::Worker directory_;  // asks who a caller is
   Children children_;
   std::unique_ptr<io::HostChanges> host_changes_;
   std::unique_ptr<io::UnixListener> listener_;

@@ -5,8 +5,6 @@
 #include <memory>
 #include <utility>
 
-#include "io/log.h"
-
 namespace quoin::apps {
 namespace {
 
@@ -63,8 +61,8 @@ Result<AuditFiles::Opened, std::string> AuditFiles::open(const std::string& stat
                 {verdict->last, repaired}};
 }
 
-bool AuditFiles::perform(const gate::AppendAudit& append) {
-  if (is_broken_) return false;
+Result<void, std::string> AuditFiles::perform(const gate::AppendAudit& append) {
+  if (is_broken_) return failure<std::string>("audit: nothing is recorded, so nothing opens, until a restart");
   const std::uint64_t before = file_.size();
   const auto attempt = [&]() -> Result<void, io::FileFailure> {
     if (auto appended = file_.append(bytes_of(append.lines)); !appended) return appended;
@@ -75,16 +73,12 @@ bool AuditFiles::perform(const gate::AppendAudit& append) {
   const auto done = attempt();
   if (done) {
     if (append.sync) head_ = append.head;
-    return true;
+    return {};
   }
-  io::log(io::LogLevel::error, "audit: " + done.error().text);
-  if (!take_back(append, before)) {
-    is_broken_ = true;
-    io::log(
-        io::LogLevel::error,
-        "audit: what was begun could not be taken back either; nothing is recorded, so nothing opens, until a restart");
-  }
-  return false;
+  is_broken_ = !take_back(append, before);
+  const char* left =
+      "; what was begun could not be taken back either: nothing is recorded, so nothing opens, until a restart";
+  return failure("audit: " + done.error().text + (is_broken_ ? left : ""));
 }
 
 // The head first: one that is ahead of its file says that somebody has cut the file. The file is cut also where nothing

@@ -29,7 +29,8 @@ class AuditFiles {
   // Verifies, cuts a torn end off, and opens for appending. The error is a sentence that says what to do.
   static Result<Opened, std::string> open(const std::string& state_dir);
 
-  bool perform(const gate::AppendAudit& append);  // whether it is done; a failed one leaves the file as it was
+  // Whatever time the disk takes. One that fails leaves the file as it was, and says why in a sentence for the log.
+  Result<void, std::string> perform(const gate::AppendAudit& append);
 
  private:
   AuditFiles(io::AppendFile file, std::string head_path, std::string head)
