@@ -2,7 +2,6 @@
 #include <cstdio>
 
 #include "crypto/start.h"
-#include "io/limits.h"
 #include "io/log.h"
 #include "io/sandbox.h"
 #include "tunnel_process.h"
@@ -25,7 +24,6 @@ int main(int argc, char**) {
   const auto has_parent = argc == 1 ? io::die_with_parent(pair) : Result<bool, io::SystemError>(false);
   if (!has_parent || !*has_parent) return refuse("this program is started by quoin-agent, one for each open device");
   if (!crypto::start()) return refuse("the system gives no entropy");
-  io::raise_descriptor_limit();
   io::prepare_tls();
 
   io::Loop loop;

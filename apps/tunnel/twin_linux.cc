@@ -11,6 +11,7 @@
 #include <sched.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -74,6 +75,8 @@ int main() {
   expect_refused("mmap of executable memory", syscall(SYS_mmap, nullptr, 4096, PROT_READ | PROT_WRITE | PROT_EXEC,
                                                       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
   expect_refused("unshare", syscall(SYS_unshare, CLONE_NEWUSER));
+  const rlimit more{65'536, 65'536};
+  expect_refused("prlimit64", syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, &more, nullptr));
   expect_refused("setuid", syscall(SYS_setuid, 0));
   return allowed == 0 ? 0 : 1;
 }

@@ -17,6 +17,8 @@ namespace quoin::gate {
 class Flows {
  public:
   static constexpr std::size_t open_max = 4096;
+  // All that a tunnel can hold, whatever it says is over: a socket for each flow, and what it needs itself.
+  static constexpr std::size_t tunnel_descriptors_max = open_max + 128;
   // Each is two records. Neither an engineer nor a tunnel that was taken over fills the customer's disk with them.
   static constexpr std::uint64_t opened_burst = 10'000;
   static constexpr std::uint64_t opened_per_second = 20;

@@ -24,10 +24,13 @@ struct ExitStatus {
 class Child {
  public:
   // To be called from the process's main thread: the kernel kills the child when the thread that made it ends.
-  // environment: "NAME=value". `exited` is called once, also after kill(); not after destruction.
+  // environment: "NAME=value". descriptors_max: how many the child can ever hold; the kernel drops what is sent to it
+  // beyond. It can raise that only with CAP_SYS_RESOURCE. `exited` is called once, also after kill(); not after
+  // destruction.
   static Result<std::unique_ptr<Child>, SystemError> start(Loop& loop, const std::string& program,
                                                            const std::vector<std::string>& arguments,
                                                            const std::vector<std::string>& environment,
+                                                           std::size_t descriptors_max,
                                                            std::move_only_function<void(ExitStatus)> exited);
   ~Child();  // kills it if it still runs, and reaps it
 

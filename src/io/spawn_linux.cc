@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -31,10 +32,12 @@ std::vector<char*> pointers_to(const std::vector<std::string>& texts) {
 // lock.
 class Birth {
  public:
-  Birth(const char* program, char* const* arguments, char* const* environment, int pair, int error, pid_t parent)
+  Birth(const char* program, char* const* arguments, char* const* environment, rlimit descriptors, int pair, int error,
+        pid_t parent)
       : program_(program),
         arguments_(arguments),
         environment_(environment),
+        descriptors_(descriptors),
         pair_(pair),
         error_(error),
         parent_(parent) {}
@@ -45,6 +48,7 @@ class Birth {
     setsid();
     forget_signals();
     arrange_descriptors();
+    if (setrlimit(RLIMIT_NOFILE, &descriptors_) != 0) fail();
     execve(program_, arguments_, environment_);
     fail();
   }
@@ -80,6 +84,7 @@ class Birth {
   const char* program_;
   char* const* arguments_;
   char* const* environment_;
+  rlimit descriptors_;
   int pair_;
   int error_;
   pid_t parent_;
@@ -95,6 +100,12 @@ int wait_for_exec(const Descriptor& pipe) {
   return got == static_cast<ssize_t>(sizeof code) ? code : 0;
 }
 
+rlimit descriptor_limit(std::size_t wanted) {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_max > wanted) limit.rlim_max = wanted;
+  return {limit.rlim_max, limit.rlim_max};
+}
+
 ExitStatus status_of(const siginfo_t& information) {
   return {information.si_code != CLD_EXITED, information.si_status};
 }
@@ -104,6 +115,7 @@ ExitStatus status_of(const siginfo_t& information) {
 Result<std::unique_ptr<Child>, SystemError> Child::start(Loop& loop, const std::string& program,
                                                          const std::vector<std::string>& arguments,
                                                          const std::vector<std::string>& environment,
+                                                         std::size_t descriptors_max,
                                                          std::move_only_function<void(ExitStatus)> exited) {
   assert(gettid() == getpid());
   auto [ours, theirs] = TRY(Seqpacket::make_pair());
@@ -115,8 +127,8 @@ Result<std::unique_ptr<Child>, SystemError> Child::start(Loop& loop, const std::
   all.insert(all.end(), arguments.begin(), arguments.end());
   const std::vector<char*> argument_pointers = pointers_to(all);
   const std::vector<char*> environment_pointers = pointers_to(environment);
-  Birth birth(program.c_str(), argument_pointers.data(), environment_pointers.data(), theirs.number(), telling.number(),
-              getpid());
+  Birth birth(program.c_str(), argument_pointers.data(), environment_pointers.data(), descriptor_limit(descriptors_max),
+              theirs.number(), telling.number(), getpid());
 
   const pid_t pid = fork();
   if (pid < 0) return system_failure("start a process");

@@ -5,6 +5,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -27,6 +28,13 @@ std::string open_descriptor_numbers() {
   }
   closedir(folder);
   return list;
+}
+
+// Without opening anything, because there may be no room for it.
+std::size_t open_descriptor_count() {
+  std::size_t count = 0;
+  for (int number = 0; number < 1024; number++) count += fcntl(number, F_GETFD) >= 0 ? 1 : 0;
+  return count;
 }
 
 std::string report() {
@@ -52,6 +60,24 @@ void say(const std::string& text) {
   if (send(spawned_pair_number, text.data(), text.size(), 0) < 0) std::abort();
 }
 
+// Keeps every descriptor that it is sent, and says after each packet how many it holds.
+void hoard() {
+  say("hoarding");
+  pollfd arrival{spawned_pair_number, POLLIN, 0};
+  while (poll(&arrival, 1, -1) == 1) {
+    char text;
+    iovec part{&text, 1};
+    alignas(cmsghdr) char beside[CMSG_SPACE(sizeof(int) * 4)];
+    msghdr message{};
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
+    message.msg_control = beside;
+    message.msg_controllen = sizeof beside;
+    if (recvmsg(spawned_pair_number, &message, 0) <= 0) return;
+    say(std::to_string(open_descriptor_count()));
+  }
+}
+
 int run(const std::string& task, const char* self) {
   if (task == "report") say(report());
   if (task == "stop") {
@@ -60,11 +86,12 @@ int run(const std::string& task, const char* self) {
   }
   if (task == "parent") {
     Loop loop;
-    auto child = Child::start(loop, self, {"wait"}, {}, [](ExitStatus) {});
+    auto child = Child::start(loop, self, {"wait"}, {}, 64, [](ExitStatus) {});
     if (!child) return 1;
     say(std::to_string((*child)->pid()));
     pause();
   }
+  if (task == "hoard") hoard();
   if (task == "exit") return 7;
   for (;;) pause();
 }

@@ -1,6 +1,7 @@
 #include <csignal>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <gtest/gtest.h>
 #include <sys/syscall.h>
@@ -16,22 +17,26 @@ namespace {
 
 class SpawnTest : public testing::Test {
  protected:
+  static constexpr std::size_t descriptors_max = 16;
+
   // Starts the probe and returns what it said first.
   std::string start(const std::string& task, const std::vector<std::string>& environment = {}) {
-    auto started = Child::start(loop, QUOIN_SPAWN_PROBE, {task}, environment, [this](ExitStatus s) { status = s; });
+    auto started = Child::start(loop, QUOIN_SPAWN_PROBE, {task}, environment, descriptors_max,
+                                [this](ExitStatus s) { status = s; });
     EXPECT_TRUE(started) << (started ? "" : started.error().text());
     if (!started) return {};
     child = std::move(*started);
-    std::string said;
-    pair.emplace(loop, child->take_pair(), 0,
-                 Seqpacket::Handlers{.received = [&](Seqpacket::Received r) { said = text_of(r.bytes); },
-                                     .closed = [this] { closed = true; }});
-    EXPECT_TRUE(run_until(loop, [&] { return !said.empty() || closed; }));
-    return said;
+    pair.emplace(
+        loop, child->take_pair(), 0,
+        Seqpacket::Handlers{.received = [this](Seqpacket::Received r) { heard.emplace_back(text_of(r.bytes)); },
+                            .closed = [this] { closed = true; }});
+    EXPECT_TRUE(run_until(loop, [&] { return !heard.empty() || closed; }));
+    return heard.empty() ? "" : heard.front();
   }
 
   Loop loop;
   std::optional<ExitStatus> status;
+  std::vector<std::string> heard;
   bool closed = false;
   std::unique_ptr<Child> child;
   std::optional<Seqpacket> pair;
@@ -72,6 +77,19 @@ TEST_F(SpawnTest, destroying_it_kills_and_reaps_the_child) {
   EXPECT_FALSE(status.has_value());
 }
 
+TEST_F(SpawnTest, a_child_that_keeps_all_it_is_given_holds_no_more_than_its_limit) {
+  ASSERT_EQ(start("hoard"), "hoarding");
+  constexpr std::size_t sent = 2 * descriptors_max;
+  for (std::size_t i = 0; i < sent; i++) {
+    std::vector<Descriptor> one;
+    one.emplace_back(dup(2));
+    ASSERT_TRUE(pair->send(bytes_of("x"), std::move(one)));
+  }
+  ASSERT_TRUE(run_until(loop, [&] { return heard.size() == 1 + sent; }));
+  EXPECT_EQ(heard[1], "3");  // standard error, the pair, and the first that it was sent
+  EXPECT_EQ(heard.back(), std::to_string(descriptors_max));
+}
+
 TEST_F(SpawnTest, the_child_dies_with_its_parent) {
   const pid_t grandchild = std::stoi(start("parent"));
   Readiness watched(loop, Descriptor(static_cast<int>(syscall(SYS_pidfd_open, grandchild, 0))));
@@ -83,7 +101,7 @@ TEST_F(SpawnTest, the_child_dies_with_its_parent) {
 
 TEST_F(SpawnTest, a_program_that_is_not_there_is_an_error_and_leaves_nothing_open) {
   const std::size_t before = open_descriptors();
-  const auto started = Child::start(loop, "/nonexistent/program", {}, {}, [](ExitStatus) {});
+  const auto started = Child::start(loop, "/nonexistent/program", {}, {}, descriptors_max, [](ExitStatus) {});
   ASSERT_FALSE(started);
   EXPECT_EQ(started.error().text(), "start /nonexistent/program: No such file or directory");
   EXPECT_EQ(open_descriptors(), before);

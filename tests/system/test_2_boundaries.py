@@ -150,6 +150,7 @@ def stopped_child(world):
     world.agent.open("mfp", "5s")
     opened = time.monotonic()
     child = world.agent.children()[0]
+    expect(re.search(r"Max open files +4224 +4224 ", open(f"/proc/{child}/limits").read()), "it may hold any number of descriptors")
     os.kill(child, signal.SIGSTOP)
     until("the child is gone", lambda: not runs(child), 5 + 1 + 1.5)
     expect(time.monotonic() - opened > 3, "it was killed long before its deadline")
