@@ -259,11 +259,16 @@ void Netmap::keepalive(const MapResponse& message, Instant now) {
   server_time_ = {*message.control_time, now};
 }
 
-bool Netmap::is_expired(const Peer& peer, Instant now) const {
-  if (peer.expired) return true;
-  if (peer.key_expiry.is_zero() || !server_time_) return false;
-  const auto passed = std::chrono::floor<seconds>(now - server_time_->at).count();
-  return peer.key_expiry.unix_seconds <= server_time_->time.unix_seconds + passed;
+std::optional<Instant> Netmap::expires_at(const Peer& peer, WallTime wall, Instant now) const {
+  if (peer.expired) return now;
+  if (peer.key_expiry.is_zero()) return std::nullopt;
+  const auto until_expiry = [&](std::int64_t clock_seconds) {
+    constexpr std::int64_t far = 100LL * 365 * 24 * 3600;
+    return seconds(std::clamp(peer.key_expiry.unix_seconds - clock_seconds, -far, far));
+  };
+  const std::int64_t ours = std::chrono::floor<seconds>(wall.since_zero).count();
+  const Instant at = now + until_expiry(ours) - (wall.since_zero - seconds(ours));
+  return server_time_ ? std::min(at, server_time_->at + until_expiry(server_time_->time.unix_seconds)) : at;
 }
 
 }  // namespace quoin::control

@@ -84,8 +84,9 @@ class Netmap {
   const PacketFilter& filter() const { return filter_; }
   bool filter_refused() const { return filter_refused_; }  // the rules could not be read: nothing passes
 
-  // By the server's own clock, which serves for nothing else.
-  bool is_expired(const Peer& peer, Instant now) const;
+  // By the server's clock, which serves for nothing else, or by ours, whichever comes first: what a server says of the
+  // time, or does not say, prolongs nothing. Not in the future: it has expired. Nothing: it never does.
+  std::optional<Instant> expires_at(const Peer& peer, WallTime wall, Instant now) const;
 
  private:
   struct ServerTime {

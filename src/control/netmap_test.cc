@@ -309,14 +309,31 @@ TEST_F(NetmapTest, cuts_lists_and_names_inside_a_peer) {
 TEST_F(NetmapTest, judges_expiry_of_peers_by_the_servers_clock) {
   begin("{" + ourselves + R"(,"Peers":[)" + node(2, '2', R"("KeyExpiry":"2026-08-22T10:01:00Z")") + "," +
         node(3, '3', R"("Expired":true)") + "," + node(4, '4') + R"(],"ControlTime":"2026-08-22T10:00:00Z"})");
-  EXPECT_FALSE(map.is_expired(*map.peer(2), start + seconds(59)));
-  EXPECT_TRUE(map.is_expired(*map.peer(2), start + seconds(60)));
-  EXPECT_TRUE(map.is_expired(*map.peer(3), start));
-  EXPECT_FALSE(map.is_expired(*map.peer(4), start + hours(24 * 365 * 100)));
+  const WallTime long_ago{};  // our own calendar was never set
+  EXPECT_EQ(map.expires_at(*map.peer(2), long_ago, start + seconds(9)), start + seconds(60));
+  EXPECT_EQ(map.expires_at(*map.peer(3), long_ago, start), start);
+  EXPECT_EQ(map.expires_at(*map.peer(4), long_ago, start), std::nullopt);
   MapResponse wrong_clock;
   wrong_clock.control_time = Timestamp::parse("1999-01-01T00:00:00Z");
   map.keepalive(wrong_clock, start + seconds(60));
-  EXPECT_TRUE(map.is_expired(*map.peer(2), start + seconds(60))) << "a clock before the protocol existed is ignored";
+  EXPECT_EQ(map.expires_at(*map.peer(2), long_ago, start + seconds(60)), start + seconds(60))
+      << "a clock before the protocol existed is ignored";
+}
+
+TEST_F(NetmapTest, judges_expiry_of_peers_by_our_own_calendar_where_that_is_ahead_or_the_server_tells_no_time) {
+  const WallTime wall{seconds(Timestamp::parse("2026-08-22T10:00:00Z")->unix_seconds) + milliseconds(300)};
+  begin("{" + ourselves + R"(,"Peers":[)" + node(2, '2', R"("KeyExpiry":"2026-08-22T10:01:00Z")") + "," +
+        node(3, '3', R"("KeyExpiry":"9999-01-01T00:00:00Z")") + "," +
+        node(4, '4', R"("KeyExpiry":"0002-01-01T00:00:00Z")") + "]}");
+  const Instant expiry = start + seconds(60) - milliseconds(300);
+  EXPECT_EQ(map.expires_at(*map.peer(2), wall, start), expiry);
+  EXPECT_EQ(map.expires_at(*map.peer(2), wall + seconds(70), start + seconds(70)), expiry);
+  EXPECT_GT(map.expires_at(*map.peer(3), wall, start), start + hours(24 * 365 * 99));
+  EXPECT_LT(map.expires_at(*map.peer(4), wall, start), start);
+  MapResponse slow_clock;
+  slow_clock.control_time = Timestamp::parse("2026-08-22T09:00:00Z");
+  map.keepalive(slow_clock, start);
+  EXPECT_EQ(map.expires_at(*map.peer(2), wall, start), expiry) << "a server's clock prolongs nothing";
 }
 
 }  // namespace

@@ -55,7 +55,8 @@ struct PeerRemoved {  // its flows have no other end any more
   crypto::NodePublicKey node_key;
   std::vector<IpAddress> addresses;
 };
-struct ResolveStun {  // answer with set_stun_addresses
+struct FilterChanged {};  // what filter_allows says of flows that run may be another now
+struct ResolveStun {      // answer with set_stun_addresses
   path::RegionId region;
   std::string host;
   std::uint16_t port;
@@ -92,8 +93,9 @@ struct LoggedOut {
   bool told;  // the control server confirmed it
 };
 
-using Event = std::variant<WantStream, DropStream, WantJoinKey, WantAdmission, Registered, AddressesChanged, Online,
-                           PeerRemoved, ResolveStun, PathChanged, Problem, Solved, FeatureIgnored, LoggedOut>;
+using Event =
+    std::variant<WantStream, DropStream, WantJoinKey, WantAdmission, Registered, AddressesChanged, Online, PeerRemoved,
+                 FilterChanged, ResolveStun, PathChanged, Problem, Solved, FeatureIgnored, LoggedOut>;
 
 // Why a stream did not open, or ended.
 enum class StreamTrouble : std::uint8_t {

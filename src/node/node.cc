@@ -7,7 +7,6 @@ namespace quoin::node {
 namespace {
 
 constexpr std::size_t control_space_bytes = 16 * 1024;
-constexpr Duration expiry_check_pause = minutes(1);
 
 control::ClientConfig client_config(const NodeConfig& config, crypto::MachinePrivateKey machine,
                                     const crypto::NodePublicKey& node, const crypto::DiscoPublicKey& disco) {
@@ -43,6 +42,8 @@ path::RelayMap for_paths(const control::RelayMap& relays) {
 
 Node::Node(NodeConfig config, Random& random, Instant now, WallTime wall)
     : random_(random),
+      started_(now),
+      started_wall_(wall),
       node_private_(crypto::NodePrivateKey::generate(random)),
       node_key_(node_private_.public_key()),
       guard_(config.own_prefixes, config.allowed_private),
@@ -359,12 +360,9 @@ void Node::handle_netmap(const control::NetmapChange& change, Instant now) {
       outbox_.tell(AddressesChanged{Registered{node_key_, netmap.self()->name, addresses}});
     }
   }
-  if (!is_logging_out_) peers_.handle_change(netmap, change, now);
-  if (!peers_.any_expires()) {
-    next_expiry_check_.reset();
-  } else if (!next_expiry_check_) {
-    next_expiry_check_ = now + expiry_check_pause;
-  }
+  if (!is_logging_out_) peers_.handle_change(netmap, change, wall(now), now);
+  plan_expiry_check(now);
+  if (change.filter) outbox_.tell(FilterChanged{});
 }
 
 void Node::handle(const control::ClientEvent& event, Instant now) {
@@ -430,16 +428,16 @@ void Node::handle_timeout(Instant now) {
   paths_.handle_timeout(now);
   wireguard_.handle_timeout(now);
   if (next_expiry_check_ && now >= *next_expiry_check_) {
-    peers_.handle_expiry(control_.netmap(), now);
-    next_expiry_check_ = peers_.any_expires() ? std::optional(now + expiry_check_pause) : std::nullopt;
+    peers_.handle_expiry(control_.netmap(), wall(now), now);
+    plan_expiry_check(now);
   }
   settle(now);
 }
 
 std::optional<Instant> Node::poll_timeout() const {
-  std::optional<Instant> next;
-  for (const auto& at : {control_.poll_timeout(), relays_.poll_timeout(), paths_.poll_timeout(),
-                         wireguard_.poll_timeout(), next_expiry_check_}) {
+  std::optional<Instant> next = next_expiry_check_;
+  for (const auto& at :
+       {control_.poll_timeout(), relays_.poll_timeout(), paths_.poll_timeout(), wireguard_.poll_timeout()}) {
     if (at && (!next || *at < *next)) next = at;
   }
   return next;

@@ -12,6 +12,7 @@
 // const.
 #pragma once
 
+#include <algorithm>
 #include <deque>
 #include <memory>
 #include <optional>
@@ -127,11 +128,20 @@ class Node {
   void handle(const path::Event& event, Instant now);
   void handle_netmap(const control::NetmapChange& change, Instant now);
   void home_may_be_up(Instant now);
+  // Also between expiries, since a keepalive may tell a later time.
+  void plan_expiry_check(Instant now) {
+    next_expiry_check_ = peers_.next_expiry();
+    if (next_expiry_check_) next_expiry_check_ = std::clamp(*next_expiry_check_, now + seconds(1), now + minutes(1));
+  }
   void check_connections(Instant now);
+  // The calendar as it was at the start, and the time that has passed since.
+  WallTime wall(Instant now) const { return started_wall_ + (now - started_); }
   bool is_control(StreamId stream) const { return stream != 0 && stream == control_stream_; }
   void drop_control();
 
   Random& random_;
+  Instant started_;
+  WallTime started_wall_;
   Outbox outbox_;
   crypto::NodePrivateKey node_private_;
   crypto::NodePublicKey node_key_;

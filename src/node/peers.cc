@@ -30,22 +30,24 @@ path::PeerInfo path_info(const control::Peer& peer) {
 Peers::Peers(wireguard::Interface& wireguard, path::Paths& paths, Outbox& outbox)
     : wireguard_(wireguard), paths_(paths), outbox_(outbox) {}
 
-void Peers::handle_change(const control::Netmap& netmap, const control::NetmapChange& change, Instant now) {
+void Peers::handle_change(const control::Netmap& netmap, const control::NetmapChange& change, WallTime wall,
+                          Instant now) {
   for (const control::NodeId id : change.peers.removed) forget(id, now);
-  for (const control::NodeId id : change.peers.changed) update(netmap, id, now);
-  for (const control::NodeId id : change.peers.added) update(netmap, id, now);
+  for (const control::NodeId id : change.peers.changed) update(netmap, id, wall, now);
+  for (const control::NodeId id : change.peers.added) update(netmap, id, wall, now);
 }
 
-void Peers::handle_expiry(const control::Netmap& netmap, Instant now) {
+void Peers::handle_expiry(const control::Netmap& netmap, WallTime wall, Instant now) {
   std::vector<control::NodeId> ids;
   for (const auto& [id, key] : keys_) ids.push_back(id);
-  for (const control::NodeId id : ids) update(netmap, id, now);
+  for (const control::NodeId id : ids) update(netmap, id, wall, now);
 }
 
-void Peers::update(const control::Netmap& netmap, control::NodeId id, Instant now) {
+void Peers::update(const control::Netmap& netmap, control::NodeId id, WallTime wall, Instant now) {
   const control::Peer* peer = netmap.peer(id);
+  const auto expires = peer ? netmap.expires_at(*peer, wall, now) : std::nullopt;
   const bool is_usable =
-      peer && !peer->key.is_zero() && !peer->jailed && !peer->wireguard_only && !netmap.is_expired(*peer, now);
+      peer && !peer->key.is_zero() && !peer->jailed && !peer->wireguard_only && !(expires && *expires <= now);
   if (!is_usable) {
     forget(id, now);
     return;
@@ -66,6 +68,7 @@ void Peers::update(const control::Netmap& netmap, control::NodeId id, Instant no
   Entry& mine = entry->second;
   const bool is_other_person = !is_new && (mine.login != peer->login || mine.tagged != peer->tagged());
   if (is_other_person) leave(mine, peer->key, now);
+  mine.expires = expires;
   refresh(mine, peer->key, *peer, now);
   if (is_new || is_other_person) {
     mine.standing = Standing::asked;
@@ -78,7 +81,6 @@ void Peers::refresh(Entry& entry, const crypto::NodePublicKey& key, const contro
   if (entry.info.disco_key.is_zero()) entry.info.disco_key = before.disco_key;  // not told: the earlier one stays
   entry.login = peer.login;
   entry.tagged = peer.tagged();
-  entry.expires = peer.key_expiry != control::Timestamp{};
   std::vector<IpAddress> addresses = single_addresses(peer.addresses);
   const bool moved = addresses != entry.addresses;
   if (!entry.peer) {
@@ -185,8 +187,12 @@ const crypto::NodePublicKey* Peers::key_of(wireguard::PeerId peer) const {
   return found == by_peer_.end() ? nullptr : &found->second;
 }
 
-bool Peers::any_expires() const {
-  return std::ranges::any_of(entries_, [](const auto& item) { return item.second.expires; });
+std::optional<Instant> Peers::next_expiry() const {
+  std::optional<Instant> next;
+  for (const auto& [key, entry] : entries_) {
+    if (entry.expires && (!next || *entry.expires < *next)) next = entry.expires;
+  }
+  return next;
 }
 
 }  // namespace quoin::node

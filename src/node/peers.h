@@ -29,15 +29,16 @@ class Peers {
 
   Peers(wireguard::Interface& wireguard, path::Paths& paths, Outbox& outbox);
 
-  void handle_change(const control::Netmap& netmap, const control::NetmapChange& change, Instant now);
-  void handle_expiry(const control::Netmap& netmap, Instant now);  // the same peers, some perhaps past their time
+  void handle_change(const control::Netmap& netmap, const control::NetmapChange& change, WallTime wall, Instant now);
+  // The same peers, some perhaps past their time.
+  void handle_expiry(const control::Netmap& netmap, WallTime wall, Instant now);
   void admit(const crypto::NodePublicKey& key, bool admitted, Instant now);
   void remove_all(Instant now);
 
   std::optional<wireguard::PeerId> peer_at(const IpAddress& address) const;
   std::optional<crypto::NodePublicKey> key_at(const IpAddress& address) const;
   const crypto::NodePublicKey* key_of(wireguard::PeerId peer) const;
-  bool any_expires() const;
+  std::optional<Instant> next_expiry() const;
 
  private:
   enum class Standing : std::uint8_t { asked, admitted, refused };
@@ -46,14 +47,14 @@ class Peers {
     Standing standing = Standing::asked;
     std::string login;
     bool tagged = false;
-    bool expires = false;
+    std::optional<Instant> expires;
     std::vector<IpAddress> addresses;
     path::PeerInfo info;
     std::optional<wireguard::PeerId> peer;  // while admitted
   };
   using Entries = std::map<crypto::NodePublicKey, Entry>;
 
-  void update(const control::Netmap& netmap, control::NodeId id, Instant now);
+  void update(const control::Netmap& netmap, control::NodeId id, WallTime wall, Instant now);
   void refresh(Entry& entry, const crypto::NodePublicKey& key, const control::Peer& peer, Instant now);
   void join(Entry& entry, const crypto::NodePublicKey& key, Instant now);
   void leave(Entry& entry, const crypto::NodePublicKey& key, Instant now);

@@ -26,7 +26,8 @@ struct Flow {
   netstack::Transport transport;
   pair::RequestId request = 0;
   FlowStage stage = FlowStage::dialling;
-  IpAddress engineer_address;
+  Endpoint from_engineer;  // his side
+  Endpoint to_device;      // of the overlay
   crypto::NodePublicKey engineer;
   bool engineer_finished = false;  // nothing more comes from there
   bool finish_told = false;        // and all of it was written to the device

@@ -9,11 +9,6 @@
 namespace quoin::tunnel {
 namespace {
 
-constexpr std::uint8_t icmp_protocol = 1;
-constexpr std::uint8_t tcp_protocol = 6;
-constexpr std::uint8_t udp_protocol = 17;
-constexpr std::uint8_t icmp_v6_protocol = 58;
-
 node::NodeConfig node_config(const pair::Begin& begin) {
   const std::uint16_t usual_port = begin.control_tls ? 443 : 80;
   std::string authority = begin.control_host.contains(':') ? "[" + begin.control_host + "]" : begin.control_host;
@@ -180,6 +175,8 @@ void Tunnel::handle(const node::Event& event, Instant now) {
     send_to_gate(pair::Online{online->region, pair::bounded_text(online->region_code)});
   } else if (const auto* removed = std::get_if<node::PeerRemoved>(&event)) {
     close_flows_of(removed->addresses, now);
+  } else if (std::holds_alternative<node::FilterChanged>(event)) {
+    close_flows_that_may_not_pass(now);
   } else if (const auto* resolve = std::get_if<node::ResolveStun>(&event)) {
     const pair::RequestId request = next_request();
     resolutions_.emplace(request, resolve->region);
@@ -231,46 +228,6 @@ void Tunnel::handle(const netstack::StackEvent& event, Instant now) {
   }
 }
 
-void Tunnel::handle_incoming(const netstack::Incoming& incoming, Instant now) {
-  const bool is_tcp = incoming.transport == netstack::Transport::tcp;
-  const std::uint16_t port = incoming.local.port;
-  const auto engineer = node_.peer_at(incoming.remote.address);
-  const pair::Transport transport = is_tcp ? pair::Transport::tcp : pair::Transport::udp;
-  const bool passes_filter =
-      node_.filter_allows(incoming.remote.address, incoming.local.address, is_tcp ? tcp_protocol : udp_protocol, port);
-  const bool is_granted = engineer && passes_filter &&
-                          (services_.allows(transport, port) || (is_tcp && ftp_ports_.has(*engineer, port, now)));
-  if (!is_granted) {
-    stack_.refuse(incoming.flow, refusal(pair::Unanswered::not_allowed, incoming.transport));
-    return;
-  }
-  if (!requests_.take(now)) {
-    stack_.refuse(incoming.flow, netstack::Refusal::silent);  // an honest sender tries again
-    return;
-  }
-  if (!services_.allows(transport, port)) ftp_ports_.take(*engineer, port, now);
-  Flow flow;
-  flow.id = incoming.flow;
-  flow.transport = incoming.transport;
-  flow.request = next_request();
-  flow.engineer_address = incoming.remote.address;
-  flow.engineer = *engineer;
-  if (is_tcp && port == pair::ftp_control_port) flow.ftp = std::make_unique<FtpControl>(overlay_ipv4_);
-  const pair::RequestId request = flow.request;
-  flows_.add(std::move(flow));
-  send_to_gate(pair::DialService{request, *engineer, transport, port});
-}
-
-void Tunnel::handle_echo(const netstack::EchoRequest& request, Instant now) {
-  const auto engineer = node_.peer_at(request.remote);
-  const std::uint8_t protocol = request.remote.is_v4() ? icmp_protocol : icmp_v6_protocol;
-  if (!engineer || !services_.ping || !node_.filter_allows(request.remote, request.local, protocol, 0)) return;
-  if (echoes_.size() >= echoes_max || !requests_.take(now)) return;
-  const pair::RequestId id = next_request();
-  echoes_.emplace(id, request.echo);
-  send_to_gate(pair::PingDevice{id, *engineer, static_cast<std::uint16_t>(std::min<std::size_t>(request.bytes, mtu))});
-}
-
 void Tunnel::pass_datagrams(Flow& flow, Instant now) {
   while (auto datagram = stack_.receive_datagram(flow.id, now)) {
     flow.bytes_to_device += datagram->size();
@@ -283,27 +240,6 @@ void Tunnel::engineer_finished_if_drained(Flow& flow) {
   if (!flow.engineer_finished || flow.finish_told || !pending[0].empty() || !pending[1].empty()) return;
   flow.finish_told = true;
   tell(FinishDevice{flow.id});
-}
-
-void Tunnel::close_flow(netstack::FlowId id, bool reset) {
-  const Flow* flow = flows_.find(id);
-  if (!flow) return;
-  if (flow->stage == FlowStage::open) {
-    send_to_gate(pair::FlowClosed{flow->request, flow->bytes_to_device, flow->bytes_to_engineer});
-    tell(CloseFlow{id, reset});
-  }
-  flows_.remove(id);
-}
-
-void Tunnel::close_flows_of(const std::vector<IpAddress>& addresses, Instant now) {
-  std::vector<netstack::FlowId> ids;
-  for (const auto& [id, flow] : flows_) {
-    if (std::ranges::find(addresses, flow.engineer_address) != addresses.end()) ids.push_back(id);
-  }
-  for (const netstack::FlowId id : ids) {
-    stack_.abort(id, now);
-    close_flow(id, true);
-  }
 }
 
 // ---- the device's sockets

@@ -141,6 +141,10 @@ class Tunnel {
   void flush_ftp(Flow& flow, Instant now);
   void announce_ftp(const Flow& flow, std::uint16_t port, Instant now);
   void close_flows_of(const std::vector<IpAddress>& addresses, Instant now);
+  void close_flows_that_may_not_pass(Instant now);
+  template <class Predicate>
+  void cut_flows(Predicate is_over, Instant now);
+  bool passes_filter(netstack::Transport transport, const Endpoint& from, const Endpoint& to) const;
 
   node::Node node_;
   netstack::Stack stack_;

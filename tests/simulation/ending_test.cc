@@ -183,6 +183,83 @@ TEST(Ending, a_peer_that_the_control_server_removes_loses_its_flows_at_once) {
   EXPECT_EQ(town.agent.printer_bytes(), bytes);
 }
 
+void expect_cut(Town& town, netstack::FlowId echo, std::uint64_t bytes) {
+  EXPECT_TRUE(town.agent.service(0)->got_reset());
+  EXPECT_EQ(town.agent.open_flows(), 0u);
+  town.alice.send(echo, "after");
+  town.world.run(seconds(30));
+  EXPECT_EQ(town.agent.printer_bytes(), bytes);
+}
+
+// What the control server says of alice's key to the agent.
+void set_key_expiry(Town& town, std::int64_t unix_seconds, std::optional<std::int64_t> servers_clock = std::nullopt) {
+  control::MapResponse message;
+  const auto alice = town.servers.control.box.node(town.alice.node_key());
+  control::PeerChange change;
+  change.node_id = alice->id;
+  change.key_expiry = control::Timestamp{unix_seconds};
+  message.peers_changed_patch.push_back(std::move(change));
+  if (servers_clock) message.control_time = control::Timestamp{*servers_clock};
+  town.servers.control.box.send(*town.agent.node_key(), message);
+  town.servers.control.pump();
+}
+
+TEST(Ending, rules_of_the_control_server_that_become_narrower_cut_what_they_forbid_and_nothing_else) {
+  Town town;
+  town.agent.printer.tcp[8] = [] { return std::make_shared<Echo>(); };
+  ASSERT_TRUE(town.open());
+  const auto cut = town.alice.connect(town.printer(), 7);
+  ASSERT_TRUE(town.echoes(cut, "before"));
+  const auto stays = town.alice.connect(town.printer(), 8);
+  ASSERT_TRUE(town.echoes(stays, "before"));
+  const auto snmp = town.alice.open_udp(town.printer(), 161);
+  town.alice.send_datagram(snmp, "get");
+  ASSERT_TRUE(town.world.run_until([&] { return town.alice.flow(snmp).datagrams.size() == 1; }, seconds(5)));
+  ASSERT_EQ(town.agent.open_flows(), 3u);
+
+  control::MapResponse message;
+  control::FilterRules narrower = town.servers.control.box.filter;
+  narrower[0].dst_ports[0].ports = {8, 8};
+  message.packet_filters.emplace()["base"] = narrower;
+  town.servers.control.box.send(*town.agent.node_key(), message);
+  town.servers.control.pump();
+  town.world.run(milliseconds(100));
+  EXPECT_TRUE(town.agent.service(0)->got_reset());
+  EXPECT_TRUE(town.alice.flow(cut).closed);
+  EXPECT_EQ(town.agent.open_flows(), 1u);
+  EXPECT_TRUE(town.echoes(stays, "after"));
+}
+
+TEST(Ending, a_peer_whose_key_expires_by_our_own_calendar_loses_its_flows_in_that_second) {
+  Town town;
+  const Instant began = town.world.now;
+  ASSERT_TRUE(town.open());
+  const auto echo = town.alice.connect(town.printer(), 7);
+  ASSERT_TRUE(town.echoes(echo, "before"));
+  const auto bytes = town.agent.printer_bytes();
+  // The server's clock is an hour slow: it prolongs nothing.
+  const Instant expiry = town.world.now + seconds(100);
+  const std::int64_t calendar = 1'790'000'000 + std::chrono::floor<seconds>(expiry - began).count();
+  set_key_expiry(town, calendar, calendar - 3600);
+  town.world.run(seconds(98));
+  ASSERT_EQ(town.agent.open_flows(), 1u);
+  town.world.run(seconds(2));
+  expect_cut(town, echo, bytes);
+}
+
+TEST(Ending, a_peer_whose_key_expires_by_the_control_servers_clock_loses_its_flows) {
+  Town town;
+  ASSERT_TRUE(town.open());
+  const auto echo = town.alice.connect(town.printer(), 7);
+  ASSERT_TRUE(town.echoes(echo, "before"));
+  const auto bytes = town.agent.printer_bytes();
+  set_key_expiry(town, 1'900'000'000, 1'900'000'000 - 10);
+  town.world.run(seconds(9));
+  ASSERT_EQ(town.agent.open_flows(), 1u);
+  town.world.run(seconds(2));
+  expect_cut(town, echo, bytes);
+}
+
 TEST(Ending, a_refused_join_key_is_said_and_ends_quietly) {
   Town town({.script = {.join_key = "used-up"}});
   town.world.run(seconds(5));

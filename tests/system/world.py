@@ -72,6 +72,10 @@ class World:
             self.lab.engineer(form, "alice", client)
             self._engineer = (form, client)
 
+    def forget_engineer(self):
+        """Whoever asks for the engineer next gets a fresh one."""
+        self._engineer = None
+
     def opened(self, device="mfp"):
         """The device is open and alice is up: its status."""
         self.engineer()

@@ -1,0 +1,96 @@
+// Which flows an engineer may begin, and what ends them all at once: he is no peer any more, or the control server's
+// rules have become narrower.
+#include <algorithm>
+#include <utility>
+
+#include "tunnel/translate.h"
+#include "tunnel/tunnel.h"
+
+namespace quoin::tunnel {
+namespace {
+
+constexpr std::uint8_t icmp_protocol = 1;
+constexpr std::uint8_t tcp_protocol = 6;
+constexpr std::uint8_t udp_protocol = 17;
+constexpr std::uint8_t icmp_v6_protocol = 58;
+
+}  // namespace
+
+void Tunnel::handle_incoming(const netstack::Incoming& incoming, Instant now) {
+  const bool is_tcp = incoming.transport == netstack::Transport::tcp;
+  const std::uint16_t port = incoming.local.port;
+  const auto engineer = node_.peer_at(incoming.remote.address);
+  const pair::Transport transport = is_tcp ? pair::Transport::tcp : pair::Transport::udp;
+  const bool is_granted = engineer && passes_filter(incoming.transport, incoming.remote, incoming.local) &&
+                          (services_.allows(transport, port) || (is_tcp && ftp_ports_.has(*engineer, port, now)));
+  if (!is_granted) {
+    stack_.refuse(incoming.flow, refusal(pair::Unanswered::not_allowed, incoming.transport));
+    return;
+  }
+  if (!requests_.take(now)) {
+    stack_.refuse(incoming.flow, netstack::Refusal::silent);  // an honest sender tries again
+    return;
+  }
+  if (!services_.allows(transport, port)) ftp_ports_.take(*engineer, port, now);
+  Flow flow;
+  flow.id = incoming.flow;
+  flow.transport = incoming.transport;
+  flow.request = next_request();
+  flow.from_engineer = incoming.remote;
+  flow.to_device = incoming.local;
+  flow.engineer = *engineer;
+  if (is_tcp && port == pair::ftp_control_port) flow.ftp = std::make_unique<FtpControl>(overlay_ipv4_);
+  const pair::RequestId request = flow.request;
+  flows_.add(std::move(flow));
+  send_to_gate(pair::DialService{request, *engineer, transport, port});
+}
+
+void Tunnel::handle_echo(const netstack::EchoRequest& request, Instant now) {
+  const auto engineer = node_.peer_at(request.remote);
+  const std::uint8_t protocol = request.remote.is_v4() ? icmp_protocol : icmp_v6_protocol;
+  if (!engineer || !services_.ping || !node_.filter_allows(request.remote, request.local, protocol, 0)) return;
+  if (echoes_.size() >= echoes_max || !requests_.take(now)) return;
+  const pair::RequestId id = next_request();
+  echoes_.emplace(id, request.echo);
+  send_to_gate(pair::PingDevice{id, *engineer, static_cast<std::uint16_t>(std::min<std::size_t>(request.bytes, mtu))});
+}
+
+void Tunnel::close_flow(netstack::FlowId id, bool reset) {
+  const Flow* flow = flows_.find(id);
+  if (!flow) return;
+  if (flow->stage == FlowStage::open) {
+    send_to_gate(pair::FlowClosed{flow->request, flow->bytes_to_device, flow->bytes_to_engineer});
+    tell(CloseFlow{id, reset});
+  }
+  flows_.remove(id);
+}
+
+void Tunnel::close_flows_of(const std::vector<IpAddress>& addresses, Instant now) {
+  const auto is_theirs = [&](const Flow& flow) {
+    return std::ranges::find(addresses, flow.from_engineer.address) != addresses.end();
+  };
+  cut_flows(is_theirs, now);
+}
+
+void Tunnel::close_flows_that_may_not_pass(Instant now) {
+  cut_flows([&](const Flow& flow) { return !passes_filter(flow.transport, flow.from_engineer, flow.to_device); }, now);
+}
+
+bool Tunnel::passes_filter(netstack::Transport transport, const Endpoint& from, const Endpoint& to) const {
+  const std::uint8_t protocol = transport == netstack::Transport::tcp ? tcp_protocol : udp_protocol;
+  return node_.filter_allows(from.address, to.address, protocol, to.port);
+}
+
+template <class Predicate>
+void Tunnel::cut_flows(Predicate is_over, Instant now) {
+  std::vector<netstack::FlowId> ids;
+  for (const auto& [id, flow] : flows_) {
+    if (is_over(flow)) ids.push_back(id);
+  }
+  for (const netstack::FlowId id : ids) {
+    stack_.abort(id, now);
+    close_flow(id, true);
+  }
+}
+
+}  // namespace quoin::tunnel
