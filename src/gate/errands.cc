@@ -35,6 +35,24 @@ std::size_t Errands::under_way() const {
   return count;
 }
 
+std::size_t Errands::dials_of(const std::string& engineer) const {
+  const auto is_his = [&](const auto& errand) {
+    const auto* dial = std::get_if<ServiceDial>(&errand);
+    return dial != nullptr && dial->engineer == engineer;
+  };
+  const auto count = std::ranges::count_if(errands_, [&](const auto& each) { return is_his(each.second); }) +
+                     std::ranges::count_if(awaiting_neighbour_, is_his) +
+                     std::ranges::count_if(awaiting_record_, [&](const auto& each) { return is_his(each.what); });
+  return static_cast<std::size_t>(count);
+}
+
+bool Errands::is_crowded(const std::string& engineer) const {
+  const std::size_t dials = under_way<ServiceDial>();
+  const std::size_t his = dials_of(engineer);
+  return dials >= device_dials_max || his >= device_dials_of_one_max || flows_.open() + dials >= Flows::open_max ||
+         flows_.open_of(engineer) + his >= Flows::open_of_one_max;
+}
+
 // Takes the errand of a task off, if it is of this kind.
 template <class T>
 std::optional<T> Errands::finish(TaskId task) {
@@ -171,9 +189,7 @@ Errands::Trouble Errands::handle(const pair::DialService& request, const Warrant
     fail(request.request, pair::Unanswered::not_allowed);
     return Trouble::none;
   }
-  const std::size_t dials = under_way<ServiceDial>();
-  if (dials >= device_dials_max || flows_.open() + dials >= Flows::open_max || desk_.audit.crowded() ||
-      !flows_.may_open(now)) {
+  if (is_crowded(*engineer) || desk_.audit.crowded() || !flows_.may_open(*engineer, now)) {
     flows_.refuse(*engineer, transport, request.port, "too many flows at once", wall);
     fail(request.request, pair::Unanswered::too_many);
     return Trouble::none;
@@ -212,7 +228,7 @@ Errands::Trouble Errands::handle(const pair::PingDevice& request, const Warrant&
   }
   const bool is_full = under_way<Echo>() >= pings_max || flows_.open() + under_way<ServiceDial>() >= Flows::open_max;
   const bool is_new_series = !flows_.has_pings_of(*engineer);
-  if (is_full || (is_new_series && (desk_.audit.crowded() || !flows_.may_open(now)))) {
+  if (is_full || (is_new_series && (desk_.audit.crowded() || !flows_.may_open(*engineer, now)))) {
     fail(request.request, pair::Unanswered::too_many);
     return Trouble::none;
   }

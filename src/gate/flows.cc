@@ -4,6 +4,15 @@
 
 namespace quoin::gate {
 
+bool Flows::may_open(const std::string& engineer, Instant now) {
+  return engineers_[engineer].budget.take(now) && budget_.take(now);
+}
+
+std::size_t Flows::open_of(const std::string& engineer) const {
+  const auto found = engineers_.find(engineer);
+  return found == engineers_.end() ? 0 : found->second.open;
+}
+
 bool Flows::has_tcp(const std::string& engineer, std::uint16_t port) const {
   return std::ranges::any_of(open_, [&](const auto& each) {
     const FlowEnded& record = each.second.record;
@@ -58,6 +67,7 @@ AuditQueue::Ticket Flows::add(pair::RequestId id, Flow flow, WallTime wall) {
   const AuditQueue::Ticket opening = flow.opening;
   if (opening == 0) return 0;
   opened_++;
+  engineers_[record.engineer].open++;
   open_.emplace(id, std::move(flow));
   return opening;
 }
@@ -66,6 +76,7 @@ void Flows::closed(const pair::FlowClosed& report, WallTime wall) {
   const auto found = open_.find(report.request);
   if (found == open_.end()) return;  // it was never opened, or the answer and the end of the request crossed
   Flow& flow = found->second;
+  engineers_[flow.record.engineer].open--;
   if (flow.is_ping) {
     pings_.erase(flow.record.engineer);  // the gate has counted these itself
   } else {
@@ -87,6 +98,7 @@ void Flows::end_all(WallTime wall) {
   for (auto& [id, flow] : open_) audit_.add(std::move(flow.record), wall);
   open_.clear();
   pings_.clear();
+  engineers_.clear();
 }
 
 }  // namespace quoin::gate

@@ -22,6 +22,10 @@ class Flows {
   // Each is two records. Neither an engineer nor a tunnel that was taken over fills the customer's disk with them.
   static constexpr std::uint64_t opened_burst = 10'000;
   static constexpr std::uint64_t opened_per_second = 20;
+  // Of either one engineer takes at most three quarters: he cannot keep the others out.
+  static constexpr std::size_t open_of_one_max = open_max / 4 * 3;
+  static constexpr std::uint64_t opened_of_one_burst = opened_burst / 4 * 3;
+  static constexpr std::uint64_t opened_of_one_per_second = opened_per_second / 4 * 3;
   static constexpr std::uint64_t refusals_written_max = 16;  // in one warrant; the rest is counted
 
   Flows(std::string device, AuditQueue& audit) : device_(std::move(device)), audit_(audit) {}
@@ -29,7 +33,8 @@ class Flows {
   bool full() const { return open_.size() >= open_max; }
   bool has(pair::RequestId id) const { return open_.contains(id); }
   bool has_pings_of(const std::string& engineer) const { return pings_.contains(engineer); }
-  bool may_open(Instant now) { return budget_.take(now); }  // a yes is one flow less for later
+  bool may_open(const std::string& engineer, Instant now);  // a yes is one flow less for later
+  std::size_t open_of(const std::string& engineer) const;
   std::size_t open() const { return open_.size(); }
   std::uint64_t opened() const { return opened_; }
   std::uint64_t refused() const { return refused_; }
@@ -57,7 +62,13 @@ class Flows {
   std::string device_;
   AuditQueue& audit_;
   std::map<pair::RequestId, Flow> open_;
+  struct Engineer {
+    std::size_t open = 0;
+    Budget budget{opened_of_one_burst, opened_of_one_per_second};
+  };
+
   std::map<std::string, pair::RequestId> pings_;  // by engineer
+  std::map<std::string, Engineer> engineers_;     // who was admitted, so no more than nodes are
   Budget budget_{opened_burst, opened_per_second};
   std::uint64_t opened_ = 0;
   std::uint64_t refused_ = 0;

@@ -169,10 +169,13 @@ TEST(GateFlows, the_neighbour_is_looked_up_before_each_dial_or_shortly_before) {
 TEST(GateFlows, concurrent_dials_have_a_limit_and_come_free_again) {
   Site site;
   const SessionId session = site.open_with_alice();
+  site.say(session, pair::Admit{node_key(2), "bob@example.com", false});
   site.hold_dials = true;
-  for (pair::RequestId id = 100; id < 100 + Errands::device_dials_max + 5; id++) site.say(session, dial(id));
+  pair::RequestId id = 100;
+  for (std::size_t i = 0; i < Errands::device_dials_of_one_max; i++) site.say(session, dial(id++));
+  for (std::size_t i = 0; i < Errands::device_dials_max; i++) site.say(session, dial(id++, 80, 2));
   EXPECT_EQ(site.device_dials(), Errands::device_dials_max);
-  EXPECT_EQ(failure_of(site, session, 100 + Errands::device_dials_max), pair::Unanswered::too_many);
+  EXPECT_EQ(failure_of(site, session, id - 1), pair::Unanswered::too_many);
   site.hold_dials = false;
   site.release_dials();
   site.say(session, dial(1000));
@@ -183,13 +186,54 @@ TEST(GateFlows, concurrent_dials_have_a_limit_and_come_free_again) {
 TEST(GateFlows, open_flows_have_a_limit) {
   Site site;
   const SessionId session = site.open_with_alice();
-  for (pair::RequestId id = 1000; id < 1000 + Flows::open_max; id++) site.say(session, dial(id));
-  site.say(session, dial(9999));
+  site.say(session, pair::Admit{node_key(2), "bob@example.com", false});
+  pair::RequestId id = 1000;
+  for (std::size_t i = 0; i < Flows::open_of_one_max; i++) site.say(session, dial(id++));
+  for (std::size_t i = Flows::open_of_one_max; i < Flows::open_max; i++) site.say(session, dial(id++, 80, 2));
+  site.say(session, dial(9999, 80, 2));
   EXPECT_EQ(failure_of(site, session, 9999), pair::Unanswered::too_many);
   EXPECT_EQ(site.records("flow_opened"), Flows::open_max);
   site.say(session, pair::FlowClosed{1000, 0, 0});
   site.say(session, dial(10'000));
   EXPECT_TRUE(connected(site, session, 10'000));
+}
+
+TEST(GateFlows, one_engineer_cannot_keep_another_out_with_open_flows) {
+  Site site;
+  const SessionId session = site.open_with_alice();
+  site.say(session, pair::Admit{node_key(2), "bob@example.com", false});
+  site.say(session, pair::Admit{node_key(3), "alice@example.com", false});  // another machine of hers
+  for (pair::RequestId id = 1000; id < 1000 + Flows::open_max; id++) site.say(session, dial(id, 80, id % 2 ? 1 : 3));
+  EXPECT_EQ(site.records("flow_opened"), Flows::open_of_one_max);
+  site.say(session, dial(10'000, 80, 2));
+  EXPECT_TRUE(connected(site, session, 10'000));
+}
+
+TEST(GateFlows, one_engineer_cannot_keep_another_out_with_dials_that_hang) {
+  Site site;
+  const SessionId session = site.open_with_alice();
+  site.say(session, pair::Admit{node_key(2), "bob@example.com", false});
+  site.hold_dials = true;
+  for (pair::RequestId id = 100; id < 300; id++) site.say(session, dial(id));
+  EXPECT_EQ(site.device_dials(), Errands::device_dials_of_one_max);
+  site.hold_dials = false;
+  site.say(session, dial(1000, 80, 2));
+  EXPECT_TRUE(connected(site, session, 1000));
+}
+
+TEST(GateFlows, one_engineer_cannot_use_up_the_flows_that_another_may_begin) {
+  Site site;
+  const SessionId session = site.open_with_alice("mfp", "4h");
+  site.say(session, pair::Admit{node_key(2), "bob@example.com", false});
+  pair::RequestId id = 1000;
+  for (std::uint64_t i = 0; i < Flows::opened_burst; i++) {
+    site.say(session, dial(id));
+    site.say(session, pair::FlowClosed{id++, 0, 0});
+    if (i % 1000 == 999) site.pass(milliseconds(900));
+  }
+  EXPECT_LT(site.records("flow_opened"), Flows::opened_of_one_burst + 20 * Flows::opened_of_one_per_second);
+  site.say(session, dial(id, 80, 2));
+  EXPECT_TRUE(connected(site, session, id));
 }
 
 TEST(GateFlows, pings_reach_only_the_device_and_are_one_flow) {

@@ -102,6 +102,8 @@ class Node {
                      std::uint16_t port) const;
   std::optional<crypto::NodePublicKey> peer_at(const IpAddress& address) const { return peers_.key_at(address); }
 
+  std::string login_of(const crypto::NodePublicKey& peer) const { return peers_.login_of(peer); }
+
   std::optional<Event> poll_event() { return outbox_.poll(); }
   void handle_timeout(Instant now);
   std::optional<Instant> poll_timeout() const;

@@ -187,6 +187,11 @@ const crypto::NodePublicKey* Peers::key_of(wireguard::PeerId peer) const {
   return found == by_peer_.end() ? nullptr : &found->second;
 }
 
+std::string Peers::login_of(const crypto::NodePublicKey& key) const {
+  const auto found = entries_.find(key);
+  return found == entries_.end() ? "" : found->second.login;
+}
+
 std::optional<Instant> Peers::next_expiry() const {
   std::optional<Instant> next;
   for (const auto& [key, entry] : entries_) {

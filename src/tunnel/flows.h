@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <string>
 
 #include "crypto/keys.h"
 #include "netstack/events.h"
@@ -29,6 +30,7 @@ struct Flow {
   Endpoint from_engineer;  // his side
   Endpoint to_device;      // of the overlay
   crypto::NodePublicKey engineer;
+  std::string person;              // whose machine that is
   bool engineer_finished = false;  // nothing more comes from there
   bool finish_told = false;        // and all of it was written to the device
   bool device_finished = false;
@@ -39,8 +41,20 @@ struct Flow {
 
 class Flows {
  public:
+  // Of what all engineers of a session share, one of them takes at most three quarters, however many machines he has:
+  // he cannot keep the others out.
+  static constexpr std::size_t of_one_max = 4096 / 4 * 3;          // of the stack's flows
+  static constexpr std::size_t dialling_of_one_max = 256 / 4 * 3;  // of those that wait for an answer
+
+  bool has_room_for(const std::string& person) const {
+    const auto found = shares_.find(person);
+    return found == shares_.end() || (found->second.flows < of_one_max && found->second.dialling < dialling_of_one_max);
+  }
   Flow& add(Flow flow) {
     by_request_.emplace(flow.request, flow.id);
+    Share& share = shares_[flow.person];
+    share.flows++;
+    share.dialling++;
     const netstack::FlowId id = flow.id;
     return flows_.emplace(id, std::move(flow)).first->second;
   }
@@ -52,8 +66,17 @@ class Flows {
     const auto found = by_request_.find(request);
     return found == by_request_.end() ? nullptr : find(found->second);
   }
+  void opened(Flow& flow) {
+    flow.stage = FlowStage::open;
+    shares_[flow.person].dialling--;
+  }
   void remove(netstack::FlowId id) {
-    if (const Flow* flow = find(id)) by_request_.erase(flow->request);
+    const Flow* flow = find(id);
+    if (!flow) return;
+    const auto share = shares_.find(flow->person);
+    if (flow->stage == FlowStage::dialling) share->second.dialling--;
+    if (--share->second.flows == 0) shares_.erase(share);
+    by_request_.erase(flow->request);
     flows_.erase(id);
   }
   auto begin() { return flows_.begin(); }
@@ -62,7 +85,12 @@ class Flows {
   std::size_t size() const { return flows_.size(); }
 
  private:
+  struct Share {
+    std::size_t flows = 0;
+    std::size_t dialling = 0;  // of these
+  };
   std::map<netstack::FlowId, Flow> flows_;
+  std::map<std::string, Share> shares_;  // of persons who have any
   std::map<pair::RequestId, netstack::FlowId> by_request_;
 };
 

@@ -69,7 +69,7 @@ Purpose Tunnel::take_purpose(pair::RequestId request, Instant now) {
     unwanted(request);
     return {};
   }
-  flow->stage = FlowStage::open;
+  flows_.opened(*flow);
   const ForFlow purpose{flow->id, flow->transport};
   if (flow->transport == netstack::Transport::udp) pass_datagrams(*flow, now);
   tell(FlowWork{flow->id});

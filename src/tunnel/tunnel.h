@@ -75,6 +75,9 @@ class Tunnel {
   // gate ends a tunnel that sends it 5000 a second, and an engineer who floods must not bring that about.
   static constexpr std::uint32_t requests_burst = 4096;
   static constexpr Duration requests_interval = microseconds(500);
+  // Of that one engineer takes at most three quarters.
+  static constexpr std::uint32_t requests_of_one_burst = requests_burst / 4 * 3;
+  static constexpr Duration requests_of_one_interval = requests_interval * 4 / 3;
   // Announcements of FTP that the gate is told of, whatever the device says: a device that floods harms its FTP alone.
   static constexpr std::uint32_t announcements_burst = 64;
   static constexpr Duration announcements_interval = milliseconds(50);
@@ -132,6 +135,7 @@ class Tunnel {
   void handle_echo(const netstack::EchoRequest& request, Instant now);
   void handle_failed(const pair::Failed& failed, Instant now);
   void handle_resolved(const pair::Resolved& resolved, Instant now);
+  bool may_ask(const std::string& person, Instant now);  // a yes is one request less for later
   void pass_datagrams(Flow& flow, Instant now);
   void engineer_finished_if_drained(Flow& flow);
   void close_flow(netstack::FlowId id, bool reset);
@@ -159,6 +163,7 @@ class Tunnel {
   std::map<pair::RequestId, path::RegionId> resolutions_;
   std::map<pair::RequestId, std::uint64_t> echoes_;
   netstack::RateLimit requests_;
+  std::map<std::string, netstack::RateLimit> requests_of_one_;  // by login; of engineers who were admitted
   std::optional<IpAddress> overlay_ipv4_;
   pair::FtpPorts ftp_ports_;
   netstack::RateLimit ftp_announcements_;

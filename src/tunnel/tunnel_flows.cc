@@ -27,7 +27,8 @@ void Tunnel::handle_incoming(const netstack::Incoming& incoming, Instant now) {
     stack_.refuse(incoming.flow, refusal(pair::Unanswered::not_allowed, incoming.transport));
     return;
   }
-  if (!requests_.take(now)) {
+  std::string person = node_.login_of(*engineer);
+  if (!flows_.has_room_for(person) || !may_ask(person, now)) {
     stack_.refuse(incoming.flow, netstack::Refusal::silent);  // an honest sender tries again
     return;
   }
@@ -39,6 +40,7 @@ void Tunnel::handle_incoming(const netstack::Incoming& incoming, Instant now) {
   flow.from_engineer = incoming.remote;
   flow.to_device = incoming.local;
   flow.engineer = *engineer;
+  flow.person = std::move(person);
   if (is_tcp && port == pair::ftp_control_port) flow.ftp = std::make_unique<FtpControl>(overlay_ipv4_);
   const pair::RequestId request = flow.request;
   flows_.add(std::move(flow));
@@ -49,10 +51,16 @@ void Tunnel::handle_echo(const netstack::EchoRequest& request, Instant now) {
   const auto engineer = node_.peer_at(request.remote);
   const std::uint8_t protocol = request.remote.is_v4() ? icmp_protocol : icmp_v6_protocol;
   if (!engineer || !services_.ping || !node_.filter_allows(request.remote, request.local, protocol, 0)) return;
-  if (echoes_.size() >= echoes_max || !requests_.take(now)) return;
+  if (echoes_.size() >= echoes_max || !may_ask(node_.login_of(*engineer), now)) return;
   const pair::RequestId id = next_request();
   echoes_.emplace(id, request.echo);
   send_to_gate(pair::PingDevice{id, *engineer, static_cast<std::uint16_t>(std::min<std::size_t>(request.bytes, mtu))});
+}
+
+bool Tunnel::may_ask(const std::string& person, Instant now) {
+  const auto [found, is_new] =
+      requests_of_one_.try_emplace(person, requests_of_one_burst, requests_of_one_interval, now);
+  return found->second.take(now) && requests_.take(now);
 }
 
 void Tunnel::close_flow(netstack::FlowId id, bool reset) {

@@ -87,6 +87,21 @@ TEST(Hostile, an_engineer_who_is_not_named_gets_nothing_at_all) {
   EXPECT_EQ(town.fetch(), WebPage::page) << "alice is none the worse for it";
 }
 
+TEST(Hostile, one_engineer_who_floods_with_connections_that_hang_does_not_keep_another_out) {
+  Town town({.script = {.engineers = {"alice@example.com", "mallory@example.com"}}});
+  Engineer mallory(town.world, town.internet, town.servers, town.desk, "mallory-key",
+                   Endpoint::parse("10.0.1.3:41641").value());
+  ASSERT_TRUE(town.open());
+  ASSERT_TRUE(town.world.run_until([&] { return mallory.is_online(); }, seconds(20)));
+  town.world.run(seconds(1));
+  town.agent.script.dial_time = minutes(10);
+  for (int i = 0; i < 400; i++) mallory.connect(town.printer(), 80);
+  town.world.run(seconds(10));
+  EXPECT_EQ(town.agent.count<pair::DialService>(), tunnel::Flows::dialling_of_one_max);
+  town.agent.script.dial_time = milliseconds(3);
+  EXPECT_EQ(town.fetch(80, seconds(1)), WebPage::page);
+}
+
 TEST(Hostile, an_engineer_who_floods_does_not_make_the_tunnel_ask_faster_than_a_gate_bears) {
   Town town;
   ASSERT_TRUE(town.open());
