@@ -6,6 +6,8 @@
 #include <spdlog/logger.h>
 #include <spdlog/sinks/stdout_sinks.h>
 
+#include "base/printable.h"
+
 namespace quoin::io {
 
 namespace {
@@ -41,10 +43,7 @@ void start_log(std::string_view program, LogLevel least) {
 
 void log(LogLevel level, std::string_view text) {
   if (!logger()->should_log(level_of(level))) return;
-  std::string line(text);
-  for (char& c : line) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
-  }
+  const std::string line = printable(text, log_line_bytes_max);
   logger()->log(level_of(level), spdlog::string_view_t(line.data(), line.size()));
 }
 

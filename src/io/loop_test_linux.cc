@@ -1,9 +1,12 @@
+#include <fstream>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "io/entropy.h"
@@ -202,12 +205,45 @@ TEST(Limits, count_the_open_descriptors_of_this_process) {
   EXPECT_GE(raise_descriptor_limit(), 256U);
 }
 
-TEST(Log, keeps_text_from_the_network_on_one_line) {
+std::size_t locked_kib() {
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with("VmLck:")) return std::stoul(line.substr(6));
+  }
+  return 0;
+}
+
+TEST(Limits, memory_stays_out_of_swap_also_what_is_asked_for_later) {
+#ifdef QUOIN_SANITIZED
+  GTEST_SKIP() << "sanitizers are left alone";
+#endif
+  if (geteuid() != 0) GTEST_SKIP() << "needs root";
+  const pid_t child = fork();
+  if (child == 0) {
+    if (!keep_out_of_swap(Capabilities::kept)) _exit(1);
+    const std::size_t before = locked_kib();
+    constexpr std::size_t more = 64 << 20;  // far over the usual RLIMIT_MEMLOCK
+    if (mmap(nullptr, more, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED) _exit(3);
+    _exit(before > 0 && locked_kib() >= before + more / 1024 ? 0 : 2);
+  }
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+}
+
+TEST(Log, keeps_text_from_the_network_on_one_honest_line) {
   testing::internal::CaptureStderr();
   start_log("quoin-test", LogLevel::info);
   log(LogLevel::warning, "first\nquoin-test: error: \x1b[2Jforged {}");
   log(LogLevel::debug, "not shown");
-  EXPECT_EQ(testing::internal::GetCapturedStderr(), "quoin-test: warning: first?quoin-test: error: ?[2Jforged {}\n");
+  log(LogLevel::info,
+      "Bü\xc2\x9b"
+      "2J\xe2\x80\xaetxt");  // CSI as a C1 control, and an override of the direction of writing
+  log(LogLevel::info, std::string(log_line_bytes_max + 1000, 'x'));
+  EXPECT_EQ(testing::internal::GetCapturedStderr(),
+            "quoin-test: warning: first?quoin-test: error: ?[2Jforged {}\nquoin-test: info: Bü??2J???txt\n"
+            "quoin-test: info: " +
+                std::string(log_line_bytes_max, 'x') + "\n");
 }
 
 }  // namespace

@@ -246,4 +246,8 @@ std::size_t descriptors_with(const FromGate& message) {
   return 0;
 }
 
+std::string bounded_text(std::string_view text) {
+  return printable(text, text_bytes_max);
+}
+
 }  // namespace quoin::pair

@@ -1,15 +1,11 @@
-// Which texts may pass between the processes, into the audit file and onto a terminal: valid UTF-8 without control
-// characters, line separators or marks that change the direction of writing (they make one name look like another).
+// The texts of the pair are printable ones.
 #pragma once
 
-#include <string>
-#include <string_view>
+#include "base/printable.h"
 
 namespace quoin::pair {
 
-bool is_printable(std::string_view text);
-
-// What is not printable becomes '?', byte by byte; cut between characters to at most bytes_max.
-std::string printable(std::string_view text, std::size_t bytes_max);
+using quoin::is_printable;
+using quoin::printable;
 
 }  // namespace quoin::pair

@@ -1,18 +1,20 @@
-#include "pair/text.h"
+#include "base/printable.h"
 
 #include <cstdint>
 
-#include "pair/messages.h"
-
-namespace quoin::pair {
+namespace quoin {
 namespace {
 
 bool is_plain(std::uint32_t c) {
-  if (c < 0x20 || (c >= 0x7f && c < 0xa0)) return false;                           // C0, delete, C1
-  if (c == 0x2028 || c == 0x2029) return false;                                    // line and paragraph separators
-  if (c == 0x061c || c == 0x200e || c == 0x200f) return false;                     // direction marks
-  if ((c >= 0x202a && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069)) return false;  // embeddings, overrides, isolates
-  return c != 0xfeff && (c & 0xfffe) != 0xfffe;                                    // byte order mark, non-characters
+  if (c < 0x20 || (c >= 0x7f && c < 0xa0)) return false;  // C0, delete, C1
+  if (c == 0x061c) return false;                          // the Arabic letter mark
+  // Zero-width space and joiners, marks, embeddings and overrides of direction, line and paragraph separators.
+  if ((c >= 0x200b && c <= 0x200f) || (c >= 0x2028 && c <= 0x202e)) return false;
+  if (c >= 0x2060 && c <= 0x206f) return false;                                            // word joiner to isolates
+  if (c == 0xad || c == 0x34f || c == 0x180e || c == 0x3164 || c == 0xffa0) return false;  // that nobody sees
+  if (c == 0x115f || c == 0x1160 || (c >= 0xfff0 && c <= 0xfffb)) return false;            // fillers, annotations
+  if (c >= 0xe0000 && c <= 0xe0fff) return false;                                          // tags
+  return c != 0xfeff && (c & 0xfffe) != 0xfffe;  // byte order mark, non-characters
 }
 
 // Length of the printable character at the start of text (RFC 3629: shortest form, no surrogates); 0 if none is there.
@@ -55,8 +57,4 @@ std::string printable(std::string_view text, std::size_t bytes_max) {
   return out;
 }
 
-std::string bounded_text(std::string_view text) {
-  return printable(text, text_bytes_max);
-}
-
-}  // namespace quoin::pair
+}  // namespace quoin
