@@ -65,6 +65,7 @@ ExitCode run(const quoin::apps::RunCommand& command) {
   if (const auto forbidden = io::forbid_core_dumps(); !forbidden)
     return complain(ExitCode::failed, forbidden.error().text());
   io::raise_descriptor_limit();
+  const bool is_locked = io::keep_out_of_swap(io::Capabilities::kept).has_value();
 
   const bool through_proxy = config->proxy.has_value();
   io::Loop loop;
@@ -72,6 +73,10 @@ ExitCode run(const quoin::apps::RunCommand& command) {
       apps::AgentProcess::create(loop, std::move(*config), io::folder_of_own_program() + "/quoin-tunnel");
   if (!process) return complain(process.error().code, process.error().sentence);
   if (through_proxy) io::log(io::LogLevel::info, "control and relay connections go through the HTTP proxy");
+  if (!is_locked && io::has_swap()) {
+    io::log(io::LogLevel::warning,
+            "keys may get into swap: run it as root, with LimitMEMLOCK=infinity, or without swap");
+  }
   io::log(io::LogLevel::info, "ready; nothing is open");
   loop.run();
   return ExitCode::done;

@@ -2,6 +2,7 @@
 #include <cstdio>
 
 #include "crypto/start.h"
+#include "io/limits.h"
 #include "io/log.h"
 #include "io/sandbox.h"
 #include "tunnel_process.h"
@@ -24,6 +25,11 @@ int main(int argc, char**) {
   const auto has_parent = argc == 1 ? io::die_with_parent(pair) : Result<bool, io::SystemError>(false);
   if (!has_parent || !*has_parent) return refuse("this program is started by quoin-agent, one for each open device");
   if (!crypto::start()) return refuse("the system gives no entropy");
+  const auto locked = io::keep_out_of_swap(io::Capabilities::given_up);
+  if (!locked && io::has_swap()) {
+    io::log(io::LogLevel::warning,
+            "keys may get into swap: run quoin-agent with LimitMEMLOCK=infinity, or without swap");
+  }
   io::prepare_tls();
 
   io::Loop loop;

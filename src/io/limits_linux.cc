@@ -1,6 +1,9 @@
 #include <algorithm>
+#include <fstream>
+#include <string>
 
 #include <dirent.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
@@ -23,6 +26,23 @@ Result<void, SystemError> forbid_core_dumps() {
   if (setrlimit(RLIMIT_CORE, &none) != 0) return system_failure("forbid core dumps");
   if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) return system_failure("forbid reading of our memory");
   return {};
+}
+
+Result<void, SystemError> keep_out_of_swap([[maybe_unused]] Capabilities later) {
+#ifndef QUOIN_SANITIZED
+  const rlimit all{RLIM_INFINITY, RLIM_INFINITY};
+  const bool is_unlimited = setrlimit(RLIMIT_MEMLOCK, &all) == 0;  // children inherit it
+  if (!is_unlimited && later == Capabilities::given_up) return system_failure("keep memory out of swap");
+  // Only what is touched is locked: a thread's stack is mostly not.
+  if (mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) != 0) return system_failure("keep memory out of swap");
+#endif
+  return {};
+}
+
+bool has_swap() {
+  std::ifstream table("/proc/swaps");
+  std::string line;
+  return std::getline(table, line) && std::getline(table, line);  // a heading, then one for each
 }
 
 std::size_t open_descriptors() {

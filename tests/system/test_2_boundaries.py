@@ -151,6 +151,10 @@ def stopped_child(world):
     opened = time.monotonic()
     child = world.agent.children()[0]
     expect(re.search(r"Max open files +4224 +4224 ", open(f"/proc/{child}/limits").read()), "it may hold any number of descriptors")
+    limits = open(f"/proc/{child}/limits").read()
+    locked = [world.agent.process.pid] + ([child] if re.search(r"Max locked memory +unlimited", limits) else [])
+    for pid in locked:
+        expect(not re.search(r"VmLck:\s+0 kB", open(f"/proc/{pid}/status").read()), "memory with keys may get into swap")
     os.kill(child, signal.SIGSTOP)
     until("the child is gone", lambda: not runs(child), 5 + 1 + 1.5)
     expect(time.monotonic() - opened > 3, "it was killed long before its deadline")
