@@ -69,6 +69,7 @@ gate::HostView current_host_view() {
 gate::HostView host_view(const io::HostView& view) {
   gate::HostView out;
   for (const auto& entry : view.addresses) out.interfaces.push_back({entry.address, entry.prefix.length()});
+  out.networks = view.networks;
   out.gateways = view.gateways;
   out.dns_servers = view.dns_servers;
   return out;

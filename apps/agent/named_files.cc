@@ -20,10 +20,11 @@ std::string trimmed(std::string_view text) {
 }
 
 Result<io::Descriptor, std::string> open_roots(const std::string& key, const std::optional<std::string>& chosen) {
-  auto file = io::open_for_reading(chosen.value_or(io::system_roots_path));
+  auto file = io::open_for_reading(chosen.value_or(io::system_roots_path), io::FileTrust::ours_linked);
   if (file) return std::move(*file);
   if (chosen) return failure(key + ": " + file.error().text);
-  return failure(key + " is not set, and " + file.error().text + ", or install ca-certificates");
+  const bool is_missing = file.error().error == io::FileError::missing;
+  return failure(key + " is not set, and " + file.error().text + (is_missing ? ", or install ca-certificates" : ""));
 }
 
 }  // namespace

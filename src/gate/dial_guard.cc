@@ -31,7 +31,7 @@ bool has(const Range& range, const IpAddress& address) {
 }  // namespace
 
 std::vector<Prefix> HostView::prefixes() const {
-  std::vector<Prefix> all;
+  std::vector<Prefix> all = networks;
   for (const InterfaceAddress& own : interfaces) all.push_back(Prefix::containing(own.address, own.prefix_length));
   std::ranges::sort(all, {}, &Prefix::length);
   std::vector<Prefix> out;

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "path/endpoint_guard.h"
+
 namespace quoin::gate {
 namespace {
 
@@ -89,6 +91,17 @@ TEST(DialGuard, at_configuration_time_only_what_the_host_knows_is_left_open) {
 
 TEST(DialGuard, a_host_without_networks_dials_nothing) {
   EXPECT_EQ(guard_device(at("192.168.77.21"), HostView{}), GuardRefusal::not_on_link);
+}
+
+TEST(DialGuard, a_network_that_only_a_route_puts_on_a_link_is_one_of_ours) {
+  HostView view = host();
+  const path::EndpointGuard before(view.prefixes(), {});
+  EXPECT_EQ(guard_device(at("192.168.99.21"), view), GuardRefusal::not_on_link);
+  EXPECT_TRUE(before.allows(Endpoint{at("8.8.7.1"), 41641}, path::EndpointUse::peer));
+  view.networks = {*Prefix::parse("192.168.99.0/24"), *Prefix::parse("8.8.7.0/24")};
+  EXPECT_EQ(guard_device(at("192.168.99.21"), view), std::nullopt);
+  const path::EndpointGuard guard(view.prefixes(), {});
+  EXPECT_FALSE(guard.allows(Endpoint{at("8.8.7.1"), 41641}, path::EndpointUse::peer));
 }
 
 TEST(HostView, names_each_network_once_and_none_inside_another) {

@@ -16,10 +16,11 @@ struct InterfaceAddress {
 
 struct HostView {
   std::vector<InterfaceAddress> interfaces;  // of every interface, loopback included
+  std::vector<Prefix> networks = {};         // on a link without an address of ours: by a route, or a link's other end
   std::vector<IpAddress> gateways;           // of every route
   std::vector<IpAddress> dns_servers;
 
-  // The networks of all interfaces, without those that lie inside another one.
+  // The networks of all interfaces and links, without those that lie inside another one.
   std::vector<Prefix> prefixes() const;
   bool operator==(const HostView&) const = default;
 };

@@ -40,12 +40,14 @@ struct FolderRule {
 Result<void, FileFailure> make_folder(const std::string& path, const FolderRule& rule);
 
 enum class FileTrust {
-  any,        // whatever can be read
-  ours_only,  // a regular file of ours or of root, no link, that nobody else may write
-  secret,     // the same, and nobody else may read it
+  any,          // whatever can be read
+  ours_linked,  // a regular file of ours or of root that nobody else may write; a link may lead to it
+  ours_only,    // a regular file of ours or of root, no link, that nobody else may write
+  secret,       // the same, and nobody else may read it
 };
 Result<Buffer, FileFailure> read_file(const std::string& path, std::size_t bytes_max, FileTrust trust);
-Result<Descriptor, FileFailure> open_for_reading(const std::string& path);  // to be handed over
+Result<Descriptor, FileFailure> open_for_reading(const std::string& path,
+                                                 FileTrust trust = FileTrust::any);  // to be handed over
 
 // Debian's bundle of root certificates.
 constexpr const char* system_roots_path = "/etc/ssl/certs/ca-certificates.crt";

@@ -151,10 +151,7 @@ Result<void, FileFailure> make_folder(const std::string& asked, const FolderRule
 }
 
 Result<Buffer, FileFailure> read_file(const std::string& path, std::size_t bytes_max, FileTrust trust) {
-  const int follow = trust == FileTrust::any ? 0 : O_NOFOLLOW;
-  const Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | follow));
-  if (!file) return file_failure("open", path);
-  TRY(check_file(file.number(), path, trust));
+  const Descriptor file = TRY(open_for_reading(path, trust));
   auto content = read_to_end(file, bytes_max);
   if (content) return std::move(*content);
   if (content.error() == ReadError::unreadable) return file_failure("read", path);
@@ -162,10 +159,11 @@ Result<Buffer, FileFailure> read_file(const std::string& path, std::size_t bytes
                       path + " is larger than the " + std::to_string(bytes_max) + " bytes allowed");
 }
 
-Result<Descriptor, FileFailure> open_for_reading(const std::string& path) {
-  Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+Result<Descriptor, FileFailure> open_for_reading(const std::string& path, FileTrust trust) {
+  const int follow = trust == FileTrust::any || trust == FileTrust::ours_linked ? 0 : O_NOFOLLOW;
+  Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | follow));
   if (!file) return file_failure("open", path);
-  TRY(check_file(file.number(), path, FileTrust::any));
+  TRY(check_file(file.number(), path, trust));
   return file;
 }
 

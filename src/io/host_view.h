@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/address.h"
+#include "io/file_watch.h"
 #include "io/readiness.h"
 #include "io/system_error.h"
 
@@ -20,6 +21,7 @@ struct InterfaceAddress {
 
 struct HostView {
   std::vector<InterfaceAddress> addresses;  // of every interface, loopback too; sorted
+  std::vector<Prefix> networks;             // on a link by a route, or the other end of one; sorted
   std::vector<IpAddress> gateways;          // of every route; sorted
   std::vector<IpAddress> dns_servers;       // of the system resolver; sorted
   bool operator==(const HostView&) const = default;
@@ -30,17 +32,19 @@ Result<HostView, SystemError> read_host_view();
 // The "nameserver" lines of resolv.conf(5) that hold an address. Zones (fe80::1%eth0) are cut off.
 std::vector<IpAddress> name_servers_in(std::string_view resolv_conf);
 
-// Calls back after addresses or routes changed, at least once, perhaps for several changes.
+// Calls back after addresses, routes or the resolver's configuration changed, at least once, perhaps for several
+// changes.
 class HostChanges {
  public:
   static Result<std::unique_ptr<HostChanges>, SystemError> watch(Loop& loop, Callback changed);
 
  private:
-  HostChanges(Loop& loop, Descriptor netlink, Callback changed);
+  HostChanges(Loop& loop, Descriptor netlink, std::shared_ptr<Callback> changed, std::unique_ptr<FileWatch> resolver);
   void wait();
 
   Readiness netlink_;
   std::shared_ptr<Callback> changed_;
+  std::unique_ptr<FileWatch> resolver_;
 };
 
 }  // namespace quoin::io

@@ -38,9 +38,15 @@ Result<HostView, SystemError> read_host_view() {
   RouteNetlink netlink = TRY(RouteNetlink::open());
   HostView view;
   view.addresses = TRY(netlink.addresses());
-  view.gateways = TRY(netlink.gateways());
+  RouteNetlink::Routes routes = TRY(netlink.routes());
+  view.gateways = std::move(routes.gateways);
+  view.networks = std::move(routes.on_link);
+  for (const InterfaceAddress& each : view.addresses) {
+    if (!each.prefix.contains(each.address)) view.networks.push_back(each.prefix);
+  }
   view.dns_servers = read_name_servers();
   sort_and_unite(view.addresses);
+  sort_and_unite(view.networks);
   sort_and_unite(view.gateways);
   sort_and_unite(view.dns_servers);
   return view;
@@ -48,11 +54,16 @@ Result<HostView, SystemError> read_host_view() {
 
 Result<std::unique_ptr<HostChanges>, SystemError> HostChanges::watch(Loop& loop, Callback changed) {
   Descriptor netlink = TRY(RouteNetlink::watch_addresses_and_routes());
-  return std::unique_ptr<HostChanges>(new HostChanges(loop, std::move(netlink), std::move(changed)));
+  auto shared = std::make_shared<Callback>(std::move(changed));
+  auto resolver = TRY(
+      FileWatch::watch(loop, {std::begin(resolv_conf_paths), std::end(resolv_conf_paths)}, [shared] { (*shared)(); }));
+  return std::unique_ptr<HostChanges>(
+      new HostChanges(loop, std::move(netlink), std::move(shared), std::move(resolver)));
 }
 
-HostChanges::HostChanges(Loop& loop, Descriptor netlink, Callback changed)
-    : netlink_(loop, std::move(netlink)), changed_(std::make_shared<Callback>(std::move(changed))) {
+HostChanges::HostChanges(Loop& loop, Descriptor netlink, std::shared_ptr<Callback> changed,
+                         std::unique_ptr<FileWatch> resolver)
+    : netlink_(loop, std::move(netlink)), changed_(std::move(changed)), resolver_(std::move(resolver)) {
   wait();
 }
 

@@ -48,6 +48,29 @@ TEST(HostView, reports_a_change) {
   ASSERT_TRUE(command_here("ip address del 198.51.100.1 peer 198.51.100.2/30 dev near"));
 }
 
+TEST(HostView, has_the_other_end_of_a_link_and_what_a_route_puts_on_one) {
+  if (!neighbour_is_there()) GTEST_SKIP() << "needs a network of its own (root)";
+  ASSERT_TRUE(command_here("ip address add 10.9.8.1 peer 10.7.6.2/32 dev near"));
+  ASSERT_TRUE(command_here("ip route add 198.51.100.64/26 dev near"));
+  ASSERT_TRUE(command_here("ip route add 2001:db8:77::/64 dev near"));
+  ASSERT_TRUE(command_here("ip route add 128.0.0.0/1 dev near"));  // as some VPN clients take the world
+  ASSERT_TRUE(command_here("ip route add 203.0.113.0/24 via 192.0.2.254"));
+  const auto view = read_host_view();
+  ASSERT_TRUE(view);
+  const auto has_network = [&](const char* prefix) {
+    return std::ranges::find(view->networks, *Prefix::parse(prefix)) != view->networks.end();
+  };
+  EXPECT_TRUE(has_network("10.7.6.2/32"));
+  EXPECT_TRUE(has_network("198.51.100.64/26"));
+  EXPECT_TRUE(has_network("2001:db8:77::/64"));
+  EXPECT_FALSE(has_network("128.0.0.0/1"));
+  EXPECT_FALSE(has_network("203.0.113.0/24"));
+  ASSERT_TRUE(command_here("ip address del 10.9.8.1 peer 10.7.6.2/32 dev near"));
+  for (const char* prefix : {"198.51.100.64/26", "2001:db8:77::/64", "128.0.0.0/1", "203.0.113.0/24"}) {
+    ASSERT_TRUE(command_here(std::string("ip route del ") + prefix));
+  }
+}
+
 TEST(NameServers, are_read_as_the_resolver_reads_them) {
   const auto servers = name_servers_in(
       "# nameserver 192.0.2.9\nnameserver 192.0.2.1\nnameserver\t2001:db8::1 # ours\nsearch example.com\n"

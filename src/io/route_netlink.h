@@ -15,7 +15,14 @@ class RouteNetlink {
   static Result<RouteNetlink, SystemError> open();
 
   Result<std::vector<InterfaceAddress>, SystemError> addresses();  // of every interface, in the kernel's order
-  Result<std::vector<IpAddress>, SystemError> gateways();          // of every route, in the kernel's order
+  struct Routes {
+    std::vector<IpAddress> gateways;
+    // Networks that a route puts on a link, without a gateway. Not the wide ones (under /8, in IPv6 under /32), which
+    // are a way to the world and no network of this host, and not addresses of carriers' NATs, which no guard lets
+    // pass.
+    std::vector<Prefix> on_link;
+  };
+  Result<Routes, SystemError> routes();  // all of them, in the kernel's order
 
   struct Route {
     std::uint32_t interface = 0;

@@ -188,12 +188,21 @@ Result<std::vector<InterfaceAddress>, SystemError> RouteNetlink::addresses() {
   return found;
 }
 
-Result<std::vector<IpAddress>, SystemError> RouteNetlink::gateways() {
-  std::vector<IpAddress> found;
+Result<RouteNetlink::Routes, SystemError> RouteNetlink::routes() {
+  Routes found;
   Request request(RTM_GETROUTE, NLM_F_DUMP, rtmsg{});
   TRY(ask(request.bytes(), [&](Bytes message) {
     Bytes attributes;
-    if (fixed_part<rtmsg>(message, RTM_NEWROUTE, attributes)) collect_gateways(attributes, found);
+    const auto fixed = fixed_part<rtmsg>(message, RTM_NEWROUTE, attributes);
+    if (!fixed) return;
+    const std::size_t gateways_before = found.gateways.size();
+    collect_gateways(attributes, found.gateways);
+    if (fixed->rtm_type != RTN_UNICAST || found.gateways.size() > gateways_before) return;
+    each_attribute(attributes, [&](std::uint16_t type, Bytes value) {
+      const auto network = type == RTA_DST ? IpAddress::from_bytes(value) : std::nullopt;
+      if (!network || is_shared_nat(*network) || fixed->rtm_dst_len < (network->is_v4() ? 8 : 32)) return;
+      found.on_link.push_back(Prefix::containing(*network, fixed->rtm_dst_len));
+    });
   }));
   return found;
 }

@@ -110,6 +110,9 @@ def named_files(world):
         says(agent.run_to_its_end(), USAGE, what, f"{agent.folder}/absent", "No such file")
     agent = OwnAgent(seat(), "named-files")
     agent.prepare()
+    os.chmod(f"{agent.folder}/lab-ca.pem", 0o666)
+    says(agent.run_to_its_end(), USAGE, "control.ca_file", f"{agent.folder}/lab-ca.pem may be written by others", "chmod go-w")
+    os.chmod(f"{agent.folder}/lab-ca.pem", 0o644)
     os.chmod(agent.key_file(), 0o644)
     says(agent.run_to_its_end(), USAGE, "control.join_key_file", agent.key_file(), "may be read by others", "chmod go-r")
     for content in ("", "two words", "x" * 500):
@@ -123,6 +126,19 @@ def roots_gone(world):
         os.unlink(f"{agent.folder}/lab-ca.pem")
         says(agent.command("open", "mfp", "--for", "30m"), FAILED, f"control.ca_file: cannot open {agent.folder}/lab-ca.pem", "check the path")
         shut(agent)
+
+
+@test("a DNS server that the host is given while the agent runs may not be dialled as a device")
+def new_dns_server(world):
+    resolver = f"{seat().state}/resolv.conf"
+    with OwnAgent(seat(), "dns").start() as agent:
+        with open(resolver, "w") as file:
+            file.write("nameserver 192.168.77.21\n")
+        try:
+            says(agent.command("open", "mfp", "--for", "30m"), REFUSED, "192.168.77.21 is a DNS server of this host")
+            shut(agent)
+        finally:
+            open(resolver, "w").close()
 
 
 @test("state and socket folders of another user, writable by others, links or files are refused")
