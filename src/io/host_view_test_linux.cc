@@ -109,7 +109,8 @@ TEST_F(NeighbourTest, that_was_exchanged_for_another_is_found_out) {
   EXPECT_EQ(text(look_up(far_address)), far_mac);
   ASSERT_TRUE(command_next_door("ip link set far down"));
   ASSERT_TRUE(command_next_door("ip link set far address 02:00:00:00:00:99 up"));
-  ASSERT_TRUE(command_here("ip neigh change 192.0.2.2 nud stale dev near"));
+  // Replaced, not changed: the kernel may have noticed that the link was down, and forgotten everybody on it.
+  ASSERT_TRUE(command_here("ip neigh replace 192.0.2.2 lladdr 02:00:00:00:00:02 nud stale dev near"));
   EXPECT_EQ(text(look_up(far_address)), "020000000099");
   ASSERT_TRUE(command_next_door("ip link set far down"));
   ASSERT_TRUE(command_next_door("ip link set far address 02:00:00:00:00:02 up"));
