@@ -8,6 +8,7 @@ import signal
 import subprocess
 import time
 
+from second_engineer import bob_with_every_right
 from site_lab import ipv4, until
 from world import expect, long_test, test
 
@@ -84,35 +85,13 @@ def not_named(world):
     lab = world.lab
     entry = world.opened()
     expect(reachable(world, entry), "alice is named and must get the page")
-    policy = os.path.join(lab.tailnet_state, "policy.json")
-    was = open(policy).read()
-    open(policy, "w").write(was.replace('"src": ["alice@"]', '"src": ["alice@", "bob@"]'))
-    headscale = int(open(os.path.join(lab.tailnet_state, "headscale.pid")).read())
-    os.kill(headscale, signal.SIGHUP)
-    folder = os.path.join(lab.tailnet_state, "bob")
-    os.makedirs(folder, exist_ok=True)
-    tailscale = os.environ["TAILSCALE"]
-    bob = lab.start("cloud", "env", f"SSL_CERT_FILE={lab.tailnet_state}/ca.pem", "TS_NO_LOGS_NO_SUPPORT=true", f"{tailscale}/tailscaled",
-                    "--tun=userspace-networking", "--socks5-server=127.0.0.1:1055", f"--statedir={folder}", f"--socket={folder}/s",
-                    "--port", "41642", stdout=open(f"{folder}/log", "wb"), stderr=subprocess.STDOUT)
-    try:
-        until("bob's tailscaled is there", lambda: os.path.exists(f"{folder}/s"), 10)
-        key = lab.tailnet("key", "bob").strip()
-        lab.run("cloud", f"{tailscale}/tailscale", f"--socket={folder}/s", "up", "--login-server", "https://203.0.113.10:8443", "--authkey", key,
-                "--hostname", "bob", "--accept-dns=false", check=True)
-        until("bob's client lists the device (the policy lets him)", lambda: ipv4(entry) in lab.run(
-            "cloud", f"{tailscale}/tailscale", f"--socket={folder}/s", "status").stdout, 10)
-        got = lab.run("cloud", "curl", "-sSk", "-m", "6", "--socks5", "127.0.0.1:1055", f"https://{ipv4(entry)}/")
-        expect(got.returncode != 0 and "LAB" not in got.stdout, f"bob got the page: {got.stdout[:200]}")
-        ping = lab.run("cloud", f"{tailscale}/tailscale", f"--socket={folder}/s", "ping", "--c", "1", "--timeout", "3s", ipv4(entry))
-        expect("pong" not in ping.stdout, f"bob's tailscale ping was answered: {ping.stdout}")
+    with bob_with_every_right(lab) as bob:
+        bob.sees(ipv4(entry))
+        got = bob.gets(ipv4(entry))
+        expect(not got, f"bob got {got}")
         refused = [r for r in world.agent.audit() if "bob@example.com" in json.dumps(r)]
         expect(refused, "the audit file does not say that bob was refused")
         expect(reachable(world, entry), "alice lost the printer")
-    finally:
-        bob.kill()
-        open(policy, "w").write(was)
-        os.kill(headscale, signal.SIGHUP)
 
 
 @test("after close the device is unreachable within a second and the node gone from headscale within two")

@@ -93,8 +93,24 @@ def watch_ends(world):
             expect(each.lines == ["Nothing is open.\n"], f"printed: {each.lines}")
 
 
-def ftp(world, url, *words, **options):
-    return world.lab.run("support", "curl", "-sS", "-m", "60", *words, url, binary=True, **options)
+def ftp(lab, url, *words, **options):
+    return lab.run("support", "curl", "-sS", "-m", "60", "--ftp-pasv", *words, url, binary=True, **options)
+
+
+def ftp_round_trip(lab, host, form, data):
+    """Stores DATA on laser, which is reached at HOST, looks at what arrived, and gets it back."""
+    name = f"job-{os.urandom(4).hex()}.prn"
+    path = os.path.join(lab.state, "laser", "ftp", "print", name)
+    sent = ftp(lab, f"ftp://{host}/print/{name}", *form, "-T", "-", input=data)
+    expect(sent.returncode == 0, f"up {form}: {sent.stderr}")
+    try:
+        with open(path, "rb") as file:
+            expect(sha256(file.read()) == sha256(data), f"up {form}: other bytes arrived")
+        os.chmod(path, 0o644)
+        got = ftp(lab, f"ftp://{host}/print/{name}", *form)
+        expect(got.returncode == 0 and sha256(got.stdout) == sha256(data), f"down {form}: {len(got.stdout)} bytes came, {got.stderr}")
+    finally:
+        os.unlink(path)
 
 
 @test("FTP goes up and down through the tunnel with EPSV and with PASV, byte by byte, with one data connection for each announcement")
@@ -102,18 +118,9 @@ def ftp_both_ways(world):
     world.agent.close()
     world.engineer()
     entry = world.agent.open("laser", "10m", "--services", "ftp")
-    folder = os.path.join(world.lab.state, "laser", "ftp", "print")
-    for form, address in ((["--disable-epsv"], ipv4(entry)), ([], ipv4(entry)), ([], f"[{ipv6(entry)}]")):
-        data = os.urandom(3 << 20)
-        name = f"job-{os.urandom(4).hex()}.prn"
-        sent = ftp(world, f"ftp://{address}/print/{name}", "--ftp-pasv", *form, "-T", "-", input=data)
-        expect(sent.returncode == 0, f"up {form}: {sent.stderr}")
-        with open(os.path.join(folder, name), "rb") as file:
-            expect(sha256(file.read()) == sha256(data), f"up {form}: other bytes arrived")
-        os.chmod(os.path.join(folder, name), 0o644)
-        got = ftp(world, f"ftp://{address}/print/{name}", "--ftp-pasv", *form)
-        expect(got.returncode == 0 and sha256(got.stdout) == sha256(data), f"down {form}: {len(got.stdout)} bytes came, {got.stderr}")
-    seen = ftp(world, f"ftp://{ipv4(entry)}/print/", "-v", "--ftp-pasv", "--disable-epsv", "--no-ftp-skip-pasv-ip").stderr.decode()
+    for form, host in ((["--disable-epsv"], ipv4(entry)), ([], ipv4(entry)), ([], f"[{ipv6(entry)}]")):
+        ftp_round_trip(world.lab, host, form, os.urandom(3 << 20))
+    seen = ftp(world.lab, f"ftp://{ipv4(entry)}/print/", "-v", "--disable-epsv", "--no-ftp-skip-pasv-ip").stderr.decode()
     said = "(" + ipv4(entry).replace(".", ",") + ","
     expect("227 " in seen and said in seen and "192,168,77,22" not in seen, f"the reply does not have the overlay address: {seen}")
     flows = [r for r in world.agent.audit() if r["event"] == "flow_opened" and r["device"] == "laser"]

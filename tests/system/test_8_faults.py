@@ -5,6 +5,7 @@ import subprocess
 import time
 
 from seat_frames import AGENT_MAC, ROUTER, ROUTER_MAC, announcing, captured, frames, make_stray_connection, sent_to_others
+from second_engineer import bob_with_every_right
 from site_lab import MACS, Agent, Lab, ipv4, until
 from world import expect, long_test, test
 
@@ -118,19 +119,26 @@ class SecondSite(Lab):
         self.printer_lab("down", check=False)
 
 
-@test("two sites with the same network, open at once: one engineer reaches the printer of each")
+def second_page(lab, address):
+    got = lab.run("support", "curl", "-sSk", "-m", "10", f"https://{address}/")
+    return "the printer of the second site" in got.stdout
+
+
+@test("two sites with the same network, open at once: one engineer reaches the printer of each, one who is not named gets nothing, whatever the policy lets him")
 def two_sites(world):
     lab = world.lab
     world.engineer()
     world.agent.close()
-    with SecondSite(lab) as second:
-        agent = Agent(second, devices=("inkjet",))
+    with SecondSite(lab) as second, bob_with_every_right(lab) as bob, concurrent.futures.ThreadPoolExecutor(1) as pool:
+        agent = Agent(second, devices=("inkjet",), engineers=("alice@example.com", "bob@example.com"))
         with open(os.path.join(second.state, "inkjet", "www", "index.html"), "w") as page:
             page.write("<p>the printer of the second site</p>")
         agent.start()
         try:
-            here, there = world.agent.open("inkjet"), agent.open("inkjet")
+            here, there = world.agent.open("inkjet"), agent.open("inkjet", "30m", "--engineer", "alice@example.com")
             expect(lab.address("inkjet") == second.address("inkjet"), "the sites do not have the same addresses")
+            bob.sees(ipv4(here), ipv4(there))
+            bobs = pool.submit(bob.gets, ipv4(here), ipv4(there))
             for _ in range(3):
                 for entry, text in ((here, "EPSON LAB-5900"), (there, "the printer of the second site")):
                     got = lab.run("support", "curl", "-sSk", "-m", "10", f"https://{ipv4(entry)}/")
@@ -139,9 +147,15 @@ def two_sites(world):
                 lab.ts("ping", "--c", "10", ipv4(entry))
             paths = [one.opened("inkjet")["paths"][0] for one in (world.agent, agent)]
             expect([path["path"] for path in paths] == ["direct", "direct"], f"the paths are {paths}")
+            expect(bobs.result() == [], f"bob got {bobs.result()}")
+            for one in (world.agent, agent):
+                expect("bob@example.com" in str([r for r in one.audit() if r["event"] == "engineer_refused"]), "bob's refusal is not recorded")
             world.agent.close()
             expect(agent.opened("inkjet") is not None, "closing at one site closed at the other")
-            got = lab.run("support", "curl", "-sSk", "-m", "10", f"https://{ipv4(there)}/")
-            expect("second site" in got.stdout, f"after the close at the first site: {got.stderr}")
+            expect(second_page(lab, ipv4(there)), "the second site ended with the first")
+            agent.close()  # named, he gets it: his client was not the reason
+            again = agent.open("inkjet", "30m", "--engineer", "bob@example.com")
+            bob.sees(ipv4(again))
+            expect("the printer of the second site" in bob.fetch(ipv4(again), 10).stdout, "bob does not get it when he is named")
         finally:
             agent.stop()

@@ -5,8 +5,9 @@ import subprocess
 import time
 
 import test_1_first_page as first
+import test_6_matrix as matrix
 from own_agent import OwnAgent, says, shut
-from site_lab import CLOUD, ipv4, until
+from site_lab import CLOUD, ipv4, ipv6, until
 from test_3_bad_input import UNREACHABLE, USAGE, replacing
 from world import expect, long_test, test
 
@@ -106,6 +107,21 @@ def through_proxy(world):
         peers = {word.rsplit(":", 1)[0] for word in outside if ":" in word} - {"192.168.77.10", "192.168.77.21"}
         expect(peers == {"192.168.77.1"}, f"connected to others than the proxy: {peers}")
         expect(not secrets_of(agent, ["bGFiOmxhYg", "lab:lab"]), f"the password shows: {secrets_of(agent, ['bGFiOmxhYg', 'lab:lab'])}")
+
+
+@long_test("where only an HTTP proxy leads out: everything of the matrix that is TCP or UDP, over IPv4 and IPv6")
+def matrix_through_proxy(world):
+    lab = world.lab
+    world.engineer()
+    world.agent.close()
+    with proxy_only(lab), ProxiedAgent(lab, "proxied-matrix").start() as agent:
+        entries = {device: agent.open(device, "1h", "--services", matrix.EVERY_SERVICE) for device in ("mfp", "laser")}
+        relay = lab.derper_bytes()
+        matrix.plain_pings(world, entries["mfp"])
+        for overlay, steps in ((ipv4, matrix.OVER_TCP + matrix.OVER_UDP), (ipv6, matrix.OVER_IPV6)):
+            matrix.probe(steps, matrix.Seat(lab, {device: overlay(entry) for device, entry in entries.items()}))
+        expect(lab.derper_bytes() - relay > 16 << 20, "the relay did not carry it")
+        expect({path["path"] for entry in agent.status()["open"] for path in entry["paths"]} == {"relay"}, f"other paths: {agent.status()['open']}")
 
 
 @long_test("a proxy that the environment names is used, and passed by for whom no_proxy names")
