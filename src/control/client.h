@@ -71,6 +71,7 @@ struct JoinKeyRefused {  // the server said no; nothing more happens until provi
 struct MapStreamOpened {};  // the first message has come; NetmapChanged stands before it
 struct MapStreamLost {      // the client goes on by itself
   std::string text;
+  bool is_unusable = false;  // what came was no map that can be used: too much, or not what it should be
 };
 struct NetmapChanged {
   NetmapChange change;

@@ -63,7 +63,7 @@ void Client::State::stream_data(Bytes bytes, Instant now) {
     auto message = stream->frames.next(bytes);
     if (!message) {
       const bool too_long = message.error() == FrameError::too_long;
-      return stream_failed(too_long ? "a map message was too long" : "a map message was malformed", now);
+      return stream_unusable(too_long ? "a map message was too long" : "a map message was malformed", now);
     }
     if (!*message) return;
     stream_message(**message, now);
@@ -73,7 +73,7 @@ void Client::State::stream_data(Bytes bytes, Instant now) {
 void Client::State::stream_message(Bytes json, Instant now) {
   std::vector<std::string> others;
   const auto message = decode_map_response(json, &others);
-  if (!message) return stream_failed("a map message: " + json::text(message.error()), now);
+  if (!message) return stream_unusable("a map message: " + json::text(message.error()), now);
   requests.at(stream->stream).deadline = now + times.watchdog;
   for (const std::string& name : others) {
     if (const auto first = ignored.note(name)) events.push_back(FeatureIgnored{std::string(*first)});
@@ -83,7 +83,8 @@ void Client::State::stream_message(Bytes json, Instant now) {
   const auto change = netmap.apply(*message, stream->opened ? Netmap::Kind::change : Netmap::Kind::snapshot, now);
   if (!change) {
     const bool no_self = change.error() == NetmapError::no_self;
-    return stream_failed(no_self ? "the first map message did not say who we are" : "the map has too many peers", now);
+    return stream_unusable(no_self ? "the first map message did not say who we are" : "the map has too many peers",
+                           now);
   }
   if (!change->empty()) events.push_back(NetmapChanged{*change});
   if (!stream->opened) {
@@ -101,7 +102,11 @@ void Client::State::stream_failed(std::string text, Instant now) {
   stream_failed_until(now + stream_backoff.next(random), std::move(text));
 }
 
-void Client::State::stream_failed_until(Instant retry, std::string text) {
+void Client::State::stream_unusable(std::string text, Instant now) {
+  stream_failed_until(now + stream_backoff.next(random), std::move(text), true);
+}
+
+void Client::State::stream_failed_until(Instant retry, std::string text, bool is_unusable) {
   const bool opened = stream->opened;
   cancel(stream->stream);
   stream.reset();
@@ -110,7 +115,7 @@ void Client::State::stream_failed_until(Instant retry, std::string text) {
   silent_streams = opened ? 0 : silent_streams + 1;
   const bool give_up = silent_streams == silent_streams_max;
   if (give_up) silent_streams = 0;
-  if (opened || give_up) events.push_back(MapStreamLost{std::move(text)});
+  if (opened || give_up) events.push_back(MapStreamLost{std::move(text), is_unusable});
   if (give_up && link == Link::open) channel->http().connection_lost();  // noticed as dead by whoever called
 }
 

@@ -127,7 +127,8 @@ struct Client::State {
   void stream_data(Bytes bytes, Instant now);
   void stream_message(Bytes json, Instant now);
   void stream_failed(std::string text, Instant now);
-  void stream_failed_until(Instant retry, std::string text);
+  void stream_failed_until(Instant retry, std::string text, bool is_unusable = false);
+  void stream_unusable(std::string text, Instant now);
   void stream_ended(const Request& request, Ending how, Instant now);
   void send_lite_update(Instant now);
   void lite_update_ended(const Request& request, Ending how, Instant now);

@@ -238,11 +238,15 @@ void ControlInABox::send(const crypto::NodePublicKey& to, const MapResponse& mes
 }
 
 void ControlInABox::send_text(const crypto::NodePublicKey& to, std::string_view json) {
+  send_frame(to, map_frame(json, moods.compression));
+}
+
+void ControlInABox::send_frame(const crypto::NodePublicKey& to, Bytes frame) {
   const auto stream = streams_.find(to);
   if (stream == streams_.end()) return;
   const auto connection = connections_.find(stream->second.connection);
   if (connection == connections_.end()) return;
-  connection->second.http.send(stream->second.stream, map_frame(json, moods.compression));
+  connection->second.http.send(stream->second.stream, frame);
 }
 
 void ControlInABox::delete_node(const crypto::NodePublicKey& key) {

@@ -67,7 +67,8 @@ class ControlInABox {
   void send_keepalives();
   void send(const crypto::NodePublicKey& to, const MapResponse& message);  // on its stream, whatever it says
   void send_text(const crypto::NodePublicKey& to, std::string_view json);
-  void delete_node(const crypto::NodePublicKey& key);  // tells the others, not the node itself
+  void send_frame(const crypto::NodePublicKey& to, Bytes frame);  // as it is
+  void delete_node(const crypto::NodePublicKey& key);             // tells the others, not the node itself
   void end_stream(const crypto::NodePublicKey& key);
 
   bool knows(const crypto::NodePublicKey& key) const { return nodes_.contains(key); }

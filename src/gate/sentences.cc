@@ -35,6 +35,7 @@ std::string problem_word(pair::ProblemKind kind) {
     case pair::ProblemKind::relay_unreachable: return "no relay can be reached";
     case pair::ProblemKind::relay_certificate: return "the relay's certificate is not trusted";
     case pair::ProblemKind::forgotten: return "the control server no longer knows the node";
+    case pair::ProblemKind::control_map: return "the control server sends a network map that cannot be used";
   }
   return "something is wrong";
 }
@@ -48,7 +49,8 @@ bool is_final(pair::ProblemKind kind) {
     case pair::ProblemKind::control_unreachable:
     case pair::ProblemKind::relay_unreachable:
     case pair::ProblemKind::relay_certificate:
-    case pair::ProblemKind::forgotten: return false;
+    case pair::ProblemKind::forgotten:
+    case pair::ProblemKind::control_map: return false;
   }
   return false;
 }
@@ -85,6 +87,8 @@ Session::Ending problem_ending(pair::ProblemKind kind, const std::string& text, 
                   "; check relay.ca_file, and whether a firewall on the way looks inside.");
     case pair::ProblemKind::forgotten:
       return says(server + " forgot the node while it was opening" + detail(text) + "; open it again.");
+    case pair::ProblemKind::control_map:
+      return says(server + " sends a network map that cannot be used" + detail(text) + "; ask who runs it.");
   }
   return slow_ending();
 }

@@ -78,6 +78,7 @@ enum class ProblemKind : std::uint8_t {
   relay_unreachable,
   relay_certificate,
   forgotten,
+  control_map,  // what the control server sends cannot be used
 };
 struct Problem {
   ProblemKind kind;

@@ -129,6 +129,7 @@ class Node {
   void handle(const control::ClientEvent& event, Instant now);
   void handle(const path::Event& event, Instant now);
   void handle_netmap(const control::NetmapChange& change, Instant now);
+  void tell_of_filter();
   void home_may_be_up(Instant now);
   // Also between expiries, since a keepalive may tell a later time.
   void plan_expiry_check(Instant now) {

@@ -53,7 +53,18 @@ void Node::handle_netmap(const control::NetmapChange& change, Instant now) {
   }
   if (!is_logging_out_) peers_.handle_change(netmap, change, wall(now), now);
   plan_expiry_check(now);
-  if (change.filter) outbox_.tell(FilterChanged{});
+  if (change.filter) {
+    tell_of_filter();
+    outbox_.tell(FilterChanged{});
+  }
+}
+
+void Node::tell_of_filter() {
+  if (control_.netmap().filter_refused()) {
+    outbox_.problem(ProblemKind::control_map, "its packet filter is too long or cannot be read, and nothing passes");
+  } else {
+    outbox_.solved(ProblemKind::control_map);
+  }
 }
 
 void Node::handle(const control::ClientEvent& event, Instant now) {
@@ -82,9 +93,14 @@ void Node::handle(const control::ClientEvent& event, Instant now) {
                             ProblemKind::control_key, ProblemKind::not_a_control_server}) {
       outbox_.solved(kind);
     }
+    tell_of_filter();
   } else if (const auto* lost = std::get_if<control::MapStreamLost>(&event)) {
     paths_.set_control_connected(false, now);
-    outbox_.problem(ProblemKind::control_unreachable, "the control server sends no network map: " + lost->text);
+    if (lost->is_unusable) {
+      outbox_.problem(ProblemKind::control_map, lost->text);
+    } else {
+      outbox_.problem(ProblemKind::control_unreachable, "the control server sends no network map: " + lost->text);
+    }
   } else if (const auto* changed = std::get_if<control::NetmapChanged>(&event)) {
     handle_netmap(changed->change, now);
   } else if (const auto* told = std::get_if<control::HomeRegionTold>(&event)) {

@@ -35,7 +35,7 @@ constexpr PathKind last_of<PathKind>() {
 }
 template <>
 constexpr ProblemKind last_of<ProblemKind>() {
-  return ProblemKind::forgotten;
+  return ProblemKind::control_map;
 }
 
 class Encoder {

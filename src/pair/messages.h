@@ -107,7 +107,8 @@ enum class ProblemKind : std::uint8_t {
   join_key_refused,
   relay_unreachable,
   relay_certificate,
-  forgotten,  // the control server no longer knows this node
+  forgotten,    // the control server no longer knows this node
+  control_map,  // it sends a network map that cannot be used
 };
 struct Problem {
   ProblemKind kind;

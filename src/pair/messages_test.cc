@@ -183,7 +183,7 @@ TEST(PairMessages, refuses_values_out_of_their_range) {
                "03"
                "0000",  // PathReport: no such kind
            std::string("0c"
-                       "08"
+                       "09"
                        "0000"),  // Problem: no such kind
            std::string("0d"
                        "ff"),  // Solved: no such kind

@@ -14,6 +14,7 @@ pair::ProblemKind to_pair(node::ProblemKind kind) {
     case node::ProblemKind::relay_unreachable: return pair::ProblemKind::relay_unreachable;
     case node::ProblemKind::relay_certificate: return pair::ProblemKind::relay_certificate;
     case node::ProblemKind::forgotten: return pair::ProblemKind::forgotten;
+    case node::ProblemKind::control_map: return pair::ProblemKind::control_map;
   }
   std::unreachable();
 }

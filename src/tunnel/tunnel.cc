@@ -27,6 +27,7 @@ Tunnel::Tunnel(const pair::Begin& begin, Random& random, Instant now, WallTime w
       stack_({.mtu = mtu}, random, now),
       services_(begin.services),
       deadline_(begin.deadline),
+      admissions_(now),
       requests_(requests_burst, requests_interval, now),
       ftp_announcements_(announcements_burst, announcements_interval, now) {
   settle(now);
@@ -161,7 +162,7 @@ void Tunnel::handle(const node::Event& event, Instant now) {
   } else if (std::holds_alternative<node::WantJoinKey>(event)) {
     if (!closing_) send_to_gate(pair::WantJoinKey{});
   } else if (const auto* admission = std::get_if<node::WantAdmission>(&event)) {
-    send_to_gate(pair::Admit{admission->node_key, pair::bounded_text(admission->login), admission->tagged});
+    admissions_.add({admission->node_key, pair::bounded_text(admission->login), admission->tagged});
   } else if (const auto* registered = std::get_if<node::Registered>(&event)) {
     stack_.set_addresses(registered->addresses);
     const auto ipv4 = std::ranges::find_if(registered->addresses, &IpAddress::is_v4);
@@ -355,6 +356,7 @@ void Tunnel::settle(Instant now) {
       any = true;
     }
   }
+  while (auto question = admissions_.take(now)) send_to_gate(*std::move(question));
 }
 
 std::optional<Effect> Tunnel::poll_effect() {
@@ -375,7 +377,7 @@ void Tunnel::handle_timeout(Instant now) {
 std::optional<Instant> Tunnel::poll_timeout() const {
   if (ended_) return std::nullopt;
   Instant next = closing_ ? closing_->until : deadline_;
-  for (const auto& at : {node_.poll_timeout(), stack_.poll_timeout()}) {
+  for (const auto& at : {node_.poll_timeout(), stack_.poll_timeout(), admissions_.poll_timeout()}) {
     if (at) next = std::min(next, *at);
   }
   return next;

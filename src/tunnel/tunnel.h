@@ -25,6 +25,7 @@
 #include "node/node.h"
 #include "pair/ftp_ports.h"
 #include "pair/messages.h"
+#include "tunnel/admission_queue.h"
 #include "tunnel/flows.h"
 
 namespace quoin::tunnel {
@@ -162,6 +163,7 @@ class Tunnel {
   std::map<pair::RequestId, ForStream> streams_;  // asked of the gate
   std::map<pair::RequestId, path::RegionId> resolutions_;
   std::map<pair::RequestId, std::uint64_t> echoes_;
+  AdmissionQueue admissions_;
   netstack::RateLimit requests_;
   std::map<std::string, netstack::RateLimit> requests_of_one_;  // by login; of engineers who were admitted
   std::optional<IpAddress> overlay_ipv4_;

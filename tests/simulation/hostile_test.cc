@@ -119,6 +119,32 @@ TEST(Hostile, an_engineer_who_floods_does_not_make_the_tunnel_ask_faster_than_a_
   EXPECT_EQ(town.fetch(), WebPage::page) << "and nobody is the worse for it";
 }
 
+TEST(Hostile, a_control_server_that_shows_new_nodes_without_end_does_not_drown_the_gate) {
+  Town town;
+  ASSERT_TRUE(town.open());
+  const auto echo = town.alice.connect(town.printer(), 7);
+  ASSERT_TRUE(town.echoes(echo, "before"));
+  const auto alice = town.servers.control.box.node(town.alice.node_key()).value();
+  const std::size_t before = town.agent.count<pair::Admit>();
+  for (control::NodeId first = 10'000; first < 30'000; first += 1000) {
+    control::MapResponse message;
+    message.peers.push_back(alice);
+    for (control::NodeId id = first; id < first + 1000; id++) {
+      control::Node node = alice;
+      node.id = id;
+      node.key = crypto::NodePublicKey(town.world.chance.array<crypto::key_bytes>());
+      message.peers.push_back(std::move(node));
+    }
+    town.servers.control.box.send(*town.agent.node_key(), message);
+    town.servers.control.pump();
+    town.world.run(milliseconds(50));
+  }
+  const std::size_t asked = town.agent.count<pair::Admit>() - before;
+  EXPECT_GT(asked, std::size_t{tunnel::AdmissionQueue::burst}) << "the nodes did not arrive";
+  EXPECT_LT(asked, std::size_t{tunnel::AdmissionQueue::burst} + 2000) << "in some more than a second";
+  EXPECT_TRUE(town.echoes(echo, "after"));
+}
+
 TEST(Hostile, a_tagged_node_is_not_admitted_even_under_a_name_that_is) {
   Town town;
   town.servers.control.box.join_keys["device-2"] = {.login = "alice@example.com", .tags = {"tag:other"}};

@@ -106,7 +106,7 @@ class Lab:
         return done
 
     def start(self, host, *words, **options):
-        return subprocess.Popen(self.enter(host, words), stdin=subprocess.DEVNULL, **options)
+        return subprocess.Popen(self.enter(host, words), **({"stdin": subprocess.DEVNULL} | options))
 
     def ts(self, *words, timeout=60, host="support"):
         """The engineer's tailscale command."""
