@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <optional>
+#include <utility>
 
 #include "pair/ftp_ports.h"
 #include "pair/text.h"
@@ -40,15 +41,6 @@ const std::vector<NamedService>& named() {
   return list;
 }
 
-void add(Services& services, const PortRange& range) {
-  if (std::ranges::find(services.ports, range) == services.ports.end()) services.ports.push_back(range);
-}
-
-void add(Services& services, const NamedService& service) {
-  for (const PortRange& range : service.ports) add(services, range);
-  services.ping = services.ping || service.ping;
-}
-
 std::optional<PortRange> parse_port(std::string_view name) {
   const bool tcp = name.starts_with("tcp/");
   if (!tcp && !name.starts_with("udp/")) return std::nullopt;
@@ -59,6 +51,27 @@ std::optional<PortRange> parse_port(std::string_view name) {
     return std::nullopt;
   }
   return PortRange{tcp ? Transport::tcp : Transport::udp, port, port};
+}
+
+Services everything() {
+  return {{{Transport::tcp, 1, 65535}, {Transport::udp, 1, 65535}}, true};
+}
+
+std::optional<Services> parse_service(std::string_view name) {
+  if (name == "all") return everything();
+  const auto known = std::ranges::find(named(), name, &NamedService::name);
+  if (known != named().end()) return Services{known->ports, known->ping};
+  if (const auto port = parse_port(name)) return Services{{*port}, false};
+  return std::nullopt;
+}
+
+bool overlap(const Services& a, const Services& b) {
+  if (a.ping && b.ping) return true;
+  return std::ranges::any_of(a.ports, [&](const PortRange& one) {
+    return std::ranges::any_of(b.ports, [&](const PortRange& other) {
+      return one.transport == other.transport && one.first <= other.last && other.first <= one.last;
+    });
+  });
 }
 
 bool is_everything(const Services& services) {
@@ -76,35 +89,40 @@ std::string port_name(Transport transport, std::uint16_t port) {
 
 Result<Services, std::string> parse_services(std::string_view list) {
   Services services;
-  std::size_t entries = 0;
+  std::vector<std::pair<std::string_view, Services>> entries;
   for (bool more = true; more;) {
     const std::size_t comma = list.find(',');
     const std::string_view name = list.substr(0, comma);
     more = comma != std::string_view::npos;
     if (more) list.remove_prefix(comma + 1);
-    if (++entries > service_entries_max) {
+    if (entries.size() == service_entries_max) {
       return failure("The list of services has more than " + std::to_string(service_entries_max) +
                      " entries; use all for every port.");
     }
-    const auto known = std::ranges::find(named(), name, &NamedService::name);
-    if (known != named().end()) {
-      add(services, *known);
-    } else if (const auto port = parse_port(name)) {
-      add(services, *port);
-    } else if (name == "all") {
-      services = Services{{{Transport::tcp, 1, 65535}, {Transport::udp, 1, 65535}}, true};
-    } else {
+    const auto one = parse_service(name);
+    if (!one) {
       return failure("There is no service \"" + pair::printable(name, 40) +
                      "\"; use web, ipp, snmp, raw, lpd, ftp, telnet, ssh, ping, tcp/PORT, udp/PORT or all.");
     }
+    for (const auto& [earlier, grants] : entries) {
+      if (earlier == name) return failure("The service " + std::string(name) + " is named twice; name it once.");
+      if (!overlap(grants, *one)) continue;
+      return failure("The services " + std::string(earlier) + " and " + std::string(name) +
+                     " overlap; leave one of them out.");
+    }
+    for (const PortRange& range : one->ports) services.ports.push_back(range);
+    services.ping = services.ping || one->ping;
+    entries.emplace_back(name, *one);
   }
-  if (is_everything(services)) return Services{{{Transport::tcp, 1, 65535}, {Transport::udp, 1, 65535}}, true};
   return services;
 }
 
 Services named_services() {
   Services services;
-  for (const NamedService& service : named()) add(services, service);
+  for (const NamedService& service : named()) {
+    services.ports.insert(services.ports.end(), service.ports.begin(), service.ports.end());
+    services.ping = services.ping || service.ping;
+  }
   return services;
 }
 

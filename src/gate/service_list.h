@@ -12,7 +12,8 @@
 //     tcp/N, udp/N  one port
 //     all     every TCP and UDP port, and ping
 //
-// A list is names separated by commas. An empty list of names is wrong; no list at all means all named services.
+// A list is names separated by commas. An empty list of names is wrong; no list at all means all named services. Two
+// names that have something in common are wrong too: one of them is not what whoever typed the list thinks it is.
 #pragma once
 
 #include <string>

@@ -1,4 +1,8 @@
 // The small languages of the command line and the configuration: durations, service lists, MAC addresses, logins.
+#include <array>
+#include <string>
+#include <vector>
+
 #include <gtest/gtest.h>
 
 #include "gate/calendar.h"
@@ -65,7 +69,7 @@ TEST(ServiceList, opens_exactly_the_ports_named_and_no_other) {
 }
 
 TEST(ServiceList, all_is_every_port_but_not_port_zero) {
-  const auto services = parse_services("web,all,tcp/9999");
+  const auto services = parse_services("all");
   ASSERT_TRUE(services);
   EXPECT_TRUE(services->allows(Transport::tcp, 1));
   EXPECT_TRUE(services->allows(Transport::udp, 65535));
@@ -79,9 +83,28 @@ TEST(ServiceList, refuses_what_is_no_service) {
                                       "tcp/-1", "tcp/080", "tcp/80-90", "icmp/1", "tcp/+1", "sctp/80", "web;ssh"}) {
     EXPECT_FALSE(parse_services(list)) << list;
   }
-  std::string long_list = "web";
-  for (std::size_t i = 0; i < service_entries_max; i++) long_list += ",web";
-  EXPECT_FALSE(parse_services(long_list));
+  std::string long_list = "tcp/1";
+  for (std::size_t port = 2; port <= service_entries_max; port++) long_list += ",tcp/" + std::to_string(port);
+  EXPECT_TRUE(parse_services(long_list));
+  long_list += ",tcp/9999";
+  EXPECT_EQ(parse_services(long_list).error(),
+            "The list of services has more than 64 entries; use all for every port.");
+}
+
+TEST(ServiceList, refuses_services_that_have_something_in_common_and_names_the_two) {
+  const std::vector<std::array<std::string, 3>> cases = {{"web,tcp/443", "web", "tcp/443"},
+                                                         {"tcp/9101,ping,raw", "tcp/9101", "raw"},
+                                                         {"snmp,udp/161", "snmp", "udp/161"},
+                                                         {"all,ping", "all", "ping"},
+                                                         {"web,all,tcp/9999", "web", "all"}};
+  for (const auto& [list, first, second] : cases) {
+    const auto services = parse_services(list);
+    ASSERT_FALSE(services) << list;
+    EXPECT_EQ(services.error(), "The services " + first + " and " + second + " overlap; leave one of them out.");
+  }
+  EXPECT_EQ(parse_services("web,ping,web").error(), "The service web is named twice; name it once.");
+  EXPECT_EQ(parse_services("tcp/80,tcp/80").error(), "The service tcp/80 is named twice; name it once.");
+  EXPECT_TRUE(parse_services("snmp,tcp/161")) << "of two protocols";
 }
 
 TEST(ServiceList, names_come_back) {
