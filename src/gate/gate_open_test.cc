@@ -194,6 +194,22 @@ TEST(GateOpen, a_second_opening_of_an_open_device_is_refused_and_changes_nothing
   EXPECT_EQ(site.running(), 0U);
 }
 
+TEST(GateOpen, an_address_of_the_sites_own_network_is_refused_and_both_are_named) {
+  HostView host = site_host();
+  host.interfaces.push_back({at("100.64.255.254"), 10});
+  Site site(site_config(), host);
+  const auto reply = site.reply(site.open("mfp"));
+  ASSERT_TRUE(reply);
+  EXPECT_EQ(reply->code, ExitCode::refused);
+  EXPECT_EQ(
+      reply->text,
+      "The control server https://control.example.com:443 gave mfp the address 100.64.0.1, which lies in this site's "
+      "own network 100.64.0.0/10; have its administrator give out addresses of another prefix.");
+  site.pass(seconds(2));
+  EXPECT_EQ(site.running(), 0U);
+  EXPECT_PROMISES_KEPT(site);
+}
+
 TEST(GateOpen, what_the_dial_guard_refuses_does_not_open) {
   HostView host = site_host();
   host.gateways.push_back(at("192.168.77.21"));

@@ -129,6 +129,14 @@ Session::Ending moved_ending(const DeviceConfig& device) {
   return ending("the control server gave the node other addresses", ExitCode::failed,
                 "The control server gave " + device.name + " other addresses while it was opening; open it again.");
 }
+Session::Ending own_network_ending(const DeviceConfig& device, const IpAddress& address, const Prefix& network,
+                                   const Config& config) {
+  return ending("the control server gave the node " + address.text() + ", an address of this site's own network",
+                ExitCode::refused,
+                "The control server " + config.control.url() + " gave " + device.name + " the address " +
+                    address.text() + ", which lies in this site's own network " + network.text() +
+                    "; have its administrator give out addresses of another prefix.");
+}
 Session::Ending tunnel_ending(const std::string& how) {
   return ending("the tunnel ended by itself: " + how, ExitCode::failed,
                 "The tunnel ended while it was opening (" + how + "); see the agent's log, and try again.");

@@ -20,6 +20,8 @@ Session::Ending no_answer_ending(const DeviceConfig& device);
 Session::Ending other_device_ending(const DeviceConfig& device);
 Session::Ending slow_ending();
 Session::Ending moved_ending(const DeviceConfig& device);
+Session::Ending own_network_ending(const DeviceConfig& device, const IpAddress& address, const Prefix& network,
+                                   const Config& config);
 Session::Ending audit_ending();
 Session::Ending slow_audit_ending();
 Session::Ending expired_ending();

@@ -10,6 +10,27 @@
 #include "pair/text.h"
 
 namespace quoin::gate {
+namespace {
+
+struct OwnAddress {
+  IpAddress address;
+  Prefix network;
+};
+
+// An address of the node that means something else at the site: nobody could tell which of the two is spoken of.
+std::optional<OwnAddress> own_address(const std::vector<IpAddress>& given, const DeviceConfig& device,
+                                      const HostView& host) {
+  std::vector<Prefix> networks = host.prefixes();
+  networks.push_back(Prefix::host(device.address));
+  for (const IpAddress& address : given) {
+    for (const Prefix& network : networks) {
+      if (network.contains(address)) return OwnAddress{address, network};
+    }
+  }
+  return std::nullopt;
+}
+
+}  // namespace
 
 bool Session::takes_message(Instant now) {
   const auto whole_seconds = static_cast<std::uint64_t>(
@@ -111,6 +132,9 @@ void Session::on(const pair::Registered& m, WallTime wall, Instant now) {
     desk_.audit.add(std::move(record), wall);
   }
   if (moved) return end(moved_ending(device_), wall, now);
+  if (const auto own = own_address(m.addresses, device_, desk_.host())) {
+    return end(own_network_ending(device_, own->address, own->network, desk_.config), wall, now);
+  }
   opened(wall, now);
 }
 

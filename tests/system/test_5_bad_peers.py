@@ -249,6 +249,21 @@ def wrong_keys(world):
         expect(agent.descriptors() == before, f"{before} descriptors before, {agent.descriptors()} after openings that failed")
 
 
+@test("a control server that hands out addresses of the site's own network is named with both, and nothing opens")
+def addresses_of_the_site(world):
+    lab = world.lab
+    lab.run("agent", "ip", "addr", "add", "100.64.255.254/10", "dev", "eth0", check=True)
+    try:
+        with OwnAgent(lab, "own-network").start() as agent:
+            fails_to_open(agent, REFUSED, f"The control server {HEADSCALE_URL} gave mfp the address 100.64.0.",
+                          "which lies in this site's own network 100.64.0.0/10; have its administrator give out addresses of another prefix.")
+            expect(len(ends(agent)) == 1 and "an address of this site's own network" in ends(agent)[0], f"recorded: {ends(agent)}")
+            made = next(record["node_key"] for record in agent.audit() if record["event"] == "registered")
+            until("the node is gone", lambda: made not in lab.nodes(), 2)
+    finally:
+        lab.run("agent", "ip", "addr", "del", "100.64.255.254/10", "dev", "eth0", check=True)
+
+
 @test("an opening ends at once when the person who asked hangs up, or another closes it")
 def given_up(world):
     with OwnAgent(world.lab, "given-up", url("https://203.0.113.99:8443")).start() as agent:
