@@ -251,7 +251,9 @@ bool TunnelProcess::send_datagrams() {
       return any;
     }
     any |= sent.has_value();
-    held_run_.reset();  // sent, or there is no way to that address now: path selection finds another
+    const Endpoint to = held_run_->to;
+    held_run_.reset();
+    if (!sent && sent.error() == io::UdpStop::unreachable) tunnel_->udp_unreachable(to, io::now());
   }
 }
 

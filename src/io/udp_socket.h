@@ -15,7 +15,7 @@ namespace quoin::io {
 enum class UdpStop {
   would_block,  // wait, then try again
   unreachable,  // no route to there, or it is not allowed
-  failed,
+  failed,       // not this datagram; the next one may leave
 };
 
 struct ReceivedBurst {

@@ -33,10 +33,7 @@ UdpStop stop_of(int code) {
     case EADDRNOTAVAIL:
     case EAFNOSUPPORT:
     case EACCES:
-    case EPERM:
-    case EINVAL:
-    case ENOBUFS:
-    case EMSGSIZE: return UdpStop::unreachable;
+    case EPERM: return UdpStop::unreachable;
     default: return UdpStop::failed;
   }
 }

@@ -258,6 +258,8 @@ bool Node::settle_wireguard(Instant now) {
     if (transmit->answer_to) {
       if (guard_.allows(*transmit->answer_to->udp(), path::EndpointUse::peer))
         route.direct = *transmit->answer_to->udp();
+      // What came directly may find its way back shut: until that way is proven, the answer goes through the relay too.
+      if (key) route.relay = paths_.route(*key, now).relay;
     } else if (key) {
       paths_.note_sent(*key, now);
       settle_paths(now);

@@ -88,6 +88,7 @@ class Node {
   // UDP. One sender's datagrams, each segment_bytes long but the last; decrypted in place.
   void handle_datagrams(const Endpoint& from, MutableBytes datagrams, std::size_t segment_bytes, Instant now);
   std::optional<UdpRun> poll_udp();
+  void udp_unreachable(const Endpoint& to, Instant now);  // said by the socket of what poll_udp showed
 
   // Inner packets of admitted peers that the last call brought; each is given once.
   std::span<const MutableBytes> take_packets();

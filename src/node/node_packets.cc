@@ -131,6 +131,11 @@ std::optional<UdpRun> Node::poll_udp() {
   return std::nullopt;
 }
 
+void Node::udp_unreachable(const Endpoint& to, Instant now) {
+  paths_.note_unreachable(to, now);
+  settle(now);
+}
+
 bool Node::filter_allows(const IpAddress& source, const IpAddress& destination, std::uint8_t protocol,
                          std::uint16_t port) const {
   return control_.netmap().filter().allows(source, destination, protocol, port);

@@ -195,11 +195,11 @@ void Paths::note_sent(const crypto::NodePublicKey& key, Instant now) {
   settle(now);
 }
 
-void Paths::note_unreachable(const crypto::NodePublicKey& key, const Endpoint& endpoint, Instant now) {
-  PeerEntry* entry = find(key);
-  if (entry == nullptr) return;
-  entry->second.path.note_unreachable(endpoint);
-  show_path(*entry);
+void Paths::note_unreachable(const Endpoint& endpoint, Instant now) {
+  for (PeerEntry& entry : peers_) {
+    entry.second.path.note_unreachable(endpoint);
+    show_path(entry);
+  }
   settle(now);
 }
 

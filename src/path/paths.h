@@ -150,8 +150,8 @@ class Paths {
   // A WireGuard burst goes to this peer: keeps heartbeats going, looks for a direct path where there is none, asks for
   // the relay connection (NeedRelay). Call it once for each burst, before route().
   void note_sent(const crypto::NodePublicKey& peer, Instant now);
-  // The socket said that this address cannot be reached.
-  void note_unreachable(const crypto::NodePublicKey& peer, const Endpoint& endpoint, Instant now);
+  // The socket said that this address cannot be reached: what went there takes the relay at once.
+  void note_unreachable(const Endpoint& endpoint, Instant now);
 
   std::optional<Transmit> poll_transmit();
   std::optional<Event> poll_event();

@@ -287,7 +287,9 @@ TEST(Paths, nothing_leaves_by_udp_without_a_socket_for_it) {
 TEST(Paths, an_address_that_the_system_cannot_reach_is_given_up_at_once) {
   TwoNodes two;
   two.net.chat(*two.agent, *two.engineer, seconds(2));
-  two.agent->paths->note_unreachable(two.engineer->node_key, endpoint(engineer_address), two.net.now);
+  two.agent->paths->note_unreachable(endpoint("198.51.100.99:1"), two.net.now);
+  EXPECT_NE(two.route(), by_relay) << "another address says nothing of this one";
+  two.agent->paths->note_unreachable(endpoint(engineer_address), two.net.now);
   EXPECT_EQ(two.route(), by_relay);
 }
 

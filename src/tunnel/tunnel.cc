@@ -140,6 +140,11 @@ std::optional<node::UdpRun> Tunnel::poll_udp(Instant now) {
   }
 }
 
+void Tunnel::udp_unreachable(const Endpoint& to, Instant now) {
+  node_.udp_unreachable(to, now);
+  settle(now);
+}
+
 void Tunnel::deliver(Instant now) {
   const auto packets = node_.take_packets();
   if (packets.empty() || closing_) return;

@@ -96,6 +96,7 @@ class Tunnel {
   void handled(Instant now);
   void handle_datagrams(const Endpoint& from, MutableBytes datagrams, std::size_t segment_bytes, Instant now);
   std::optional<node::UdpRun> poll_udp(Instant now);
+  void udp_unreachable(const Endpoint& to, Instant now);  // said by the socket of what poll_udp showed
 
   // The device's sockets. TCP: read into device_space, write from device_pending.
   std::array<MutableBytes, 2> device_space(netstack::FlowId flow);

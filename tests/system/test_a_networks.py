@@ -256,6 +256,27 @@ def firewall_looks_inside(world):
         first.fetch_page(through)
 
 
+@long_test("a host whose own firewall lets nothing go to the engineer's address any more uses the relay at once, and the direct path again when it does")
+def no_road_to_the_engineer(world):
+    lab = world.lab
+    with OwnAgent(lab, "no-road").start() as agent:
+        through = Through(world, agent)
+        entry = through.opened()
+        lab.ts("ping", "--c", "10", ipv4(entry))
+        until("the path is direct", lambda: first.path_kind(through, "mfp") == "direct", 10)
+        first.fetch_page(through)
+        lab.run("agent", "nft", "add table inet strict; add chain inet strict out { type filter hook output priority 0; };"
+                " add rule inet strict out ip daddr 203.0.113.20 meta l4proto udp drop", check=True)
+        try:
+            began = time.monotonic()
+            first.fetch_page(through)
+            expect(first.path_kind(through, "mfp") == "relay", f"the path: {agent.opened('mfp')['paths']}")
+            expect(time.monotonic() - began < 5, "it waited for the trust in the direct path to run out")
+        finally:
+            lab.run("agent", "nft", "delete table inet strict", check=True)
+        until("the path is direct again", lambda: lab.ts("ping", "--c", "3", ipv4(entry)) and first.path_kind(through, "mfp") == "direct", 30)
+
+
 @long_test("three regions: when the home relay dies the device moves to another one, where the engineer reaches it without UDP too")
 def home_relay_dies(world):
     lab = world.lab
