@@ -99,6 +99,10 @@ Result<std::unique_ptr<AgentProcess>, StartFailure> AgentProcess::create(io::Loo
   if (const auto tunnel = io::open_for_reading(tunnel_program); !tunnel) {
     return refuse("quoin-tunnel must stand beside quoin-agent: " + tunnel.error().text);
   }
+  if (io::may_give_users() && !io::may_be_run_by_others(tunnel_program)) {
+    return refuse(tunnel_program +
+                  " may not be run by others, and each tunnel is a user of its own; give them that right (chmod o+x)");
+  }
   std::unique_ptr<AgentProcess> process(
       new AgentProcess(loop, std::move(config), std::move(tunnel_program), std::move(*lock), std::move(*audit)));
   if (const auto listening = process->listen(); !listening) return failure(listening.error());

@@ -6,20 +6,29 @@
 #include "gate/flows.h"
 
 namespace quoin::apps {
+namespace {
+
+std::optional<std::uint32_t> user_for(gate::SessionId session) {
+  if (!io::may_give_users()) return std::nullopt;
+  return Children::first_user + static_cast<std::uint32_t>(session % Children::users);
+}
+
+}  // namespace
 
 Children::Children(io::Loop& loop, std::string program, Handlers handlers)
     : loop_(loop), program_(std::move(program)), handlers_(std::move(handlers)) {}
 
 Result<void, std::string> Children::start(gate::SessionId session, const gate::Ends& killed_at) {
-  auto child = io::Child::start(
-      loop_, program_, {}, {}, gate::Flows::tunnel_descriptors_max, [this, session](io::ExitStatus status) {
-        const std::string how = (status.by_signal ? "signal " : "exit status ") + std::to_string(status.value);
-        guard_.forget(session);
-        loop_.post([this, session, how] {
-          running_.erase(session);
-          handlers_.exited(session, how);
-        });
-      });
+  auto child = io::Child::start(loop_, program_, {}, {}, gate::Flows::tunnel_descriptors_max, user_for(session),
+                                [this, session](io::ExitStatus status) {
+                                  const std::string how =
+                                      (status.by_signal ? "signal " : "exit status ") + std::to_string(status.value);
+                                  guard_.forget(session);
+                                  loop_.post([this, session, how] {
+                                    running_.erase(session);
+                                    handlers_.exited(session, how);
+                                  });
+                                });
   if (!child) return failure(child.error().text());
   auto handle = (*child)->handle();
   if (!handle) return failure(handle.error().text());

@@ -18,6 +18,12 @@ namespace quoin::apps {
 
 class Children {
  public:
+  // Each tunnel is a user of its own where the agent may do that, so that files, signals and tracing are refused to it
+  // by the kernel and not by its filter of system calls alone. systemd's range for services of the moment has these
+  // numbers.
+  static constexpr std::uint32_t first_user = 62'000;
+  static constexpr std::uint32_t users = 1'000;
+
   struct Handlers {
     std::function<void(gate::SessionId, Result<pair::FromTunnel, pair::MessageError>)> message;
     std::function<void(gate::SessionId, std::string how)> exited;

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,16 +22,22 @@ struct ExitStatus {
   int value = 0;  // exit code or signal number
 };
 
+// Whether a child can be given another user, and killed all the same (CAP_SETUID, CAP_SETGID, CAP_KILL).
+bool may_give_users();
+bool may_be_run_by_others(const std::string& program);  // as far as its own mode says
+
 class Child {
  public:
   // To be called from the process's main thread: the kernel kills the child when the thread that made it ends.
   // environment: "NAME=value". descriptors_max: how many the child can ever hold; the kernel drops what is sent to it
-  // beyond. It can raise that only with CAP_SYS_RESOURCE. `exited` is called once, also after kill(); not after
-  // destruction.
+  // beyond. It can raise that only with CAP_SYS_RESOURCE. user: who
+  // it is to be, in a group of the same number and no other, so that it has no capability; none: who we are. `exited`
+  // is called once, also after kill(); not after destruction.
   static Result<std::unique_ptr<Child>, SystemError> start(Loop& loop, const std::string& program,
                                                            const std::vector<std::string>& arguments,
                                                            const std::vector<std::string>& environment,
                                                            std::size_t descriptors_max,
+                                                           std::optional<std::uint32_t> user,
                                                            std::move_only_function<void(ExitStatus)> exited);
   ~Child();  // kills it if it still runs, and reaps it
 

@@ -5,9 +5,11 @@
 #include <cstdlib>
 
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/close_range.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -19,7 +21,10 @@ namespace quoin::io {
 
 namespace {
 
-constexpr int error_number = 4;  // beside the pair until the exec: it tells the parent why there was none
+// Beside the pair until the exec: what tells the parent why there was none, and the program, which another user may
+// not find by its path.
+constexpr int error_number = 4;
+constexpr int program_number = 5;
 
 std::vector<char*> pointers_to(const std::vector<std::string>& texts) {
   std::vector<char*> pointers;
@@ -32,28 +37,40 @@ std::vector<char*> pointers_to(const std::vector<std::string>& texts) {
 // lock.
 class Birth {
  public:
-  Birth(const char* program, char* const* arguments, char* const* environment, rlimit descriptors, int pair, int error,
-        pid_t parent)
+  Birth(int program, char* const* arguments, char* const* environment, rlimit descriptors,
+        std::optional<std::uint32_t> user, int pair, int error, pid_t parent)
       : program_(program),
         arguments_(arguments),
         environment_(environment),
         descriptors_(descriptors),
+        user_(user),
         pair_(pair),
         error_(error),
         parent_(parent) {}
 
   [[noreturn]] void run() {
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0) fail();
-    if (getppid() != parent_) _exit(EXIT_FAILURE);  // it ended before the line above
     setsid();
     forget_signals();
     arrange_descriptors();
     if (setrlimit(RLIMIT_NOFILE, &descriptors_) != 0) fail();
-    execve(program_, arguments_, environment_);
+    become_user();
+    // After the line above, which takes it back.
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0) fail();
+    if (getppid() != parent_) _exit(EXIT_FAILURE);  // it ended before the line above
+    syscall(SYS_execveat, program_number, "", arguments_, environment_, AT_EMPTY_PATH);
     fail();
   }
 
  private:
+  // By calls of the kernel: the C library's own would look for other threads first.
+  void become_user() {
+    if (!user_) return;
+    if (syscall(SYS_setgroups, 0, nullptr) != 0 || syscall(SYS_setresgid, *user_, *user_, *user_) != 0 ||
+        syscall(SYS_setresuid, *user_, *user_, *user_) != 0) {
+      fail();
+    }
+  }
+
   void forget_signals() {
     for (int number = 1; number < NSIG; number++) {
       if (number != SIGKILL && number != SIGSTOP) signal(number, SIG_DFL);
@@ -65,14 +82,16 @@ class Birth {
 
   void arrange_descriptors() {
     // First out of the way of the numbers they are to have.
-    const int pair = fcntl(pair_, F_DUPFD_CLOEXEC, error_number + 1);
-    const int error = fcntl(error_, F_DUPFD_CLOEXEC, error_number + 1);
-    if (pair < 0 || error < 0 || dup2(pair, spawned_pair_number) < 0) fail();
+    const int pair = fcntl(pair_, F_DUPFD_CLOEXEC, program_number + 1);
+    const int error = fcntl(error_, F_DUPFD_CLOEXEC, program_number + 1);
+    const int program = fcntl(program_, F_DUPFD_CLOEXEC, program_number + 1);
+    if (pair < 0 || error < 0 || program < 0 || dup2(pair, spawned_pair_number) < 0) fail();
     if (dup3(error, error_number, O_CLOEXEC) < 0) fail();
     error_ = error_number;
+    if (dup3(program, program_number, O_CLOEXEC) < 0) fail();
     close(0);
     close(1);
-    if (syscall(SYS_close_range, error_number + 1, ~0U, 0) != 0) fail();
+    if (syscall(SYS_close_range, program_number + 1, ~0U, 0) != 0) fail();
   }
 
   [[noreturn]] void fail() {
@@ -81,10 +100,11 @@ class Birth {
     _exit(EXIT_FAILURE);
   }
 
-  const char* program_;
+  int program_;
   char* const* arguments_;
   char* const* environment_;
   rlimit descriptors_;
+  std::optional<std::uint32_t> user_;
   int pair_;
   int error_;
   pid_t parent_;
@@ -112,10 +132,23 @@ ExitStatus status_of(const siginfo_t& information) {
 
 }  // namespace
 
+bool may_give_users() {
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3> held{};
+  if (syscall(SYS_capget, &header, held.data()) != 0) return false;
+  constexpr std::uint32_t needed = 1U << CAP_SETUID | 1U << CAP_SETGID | 1U << CAP_KILL;
+  return (held[0].effective & needed) == needed;
+}
+
+bool may_be_run_by_others(const std::string& program) {
+  struct stat found{};
+  return stat(program.c_str(), &found) == 0 && (found.st_mode & S_IXOTH) != 0;
+}
+
 Result<std::unique_ptr<Child>, SystemError> Child::start(Loop& loop, const std::string& program,
                                                          const std::vector<std::string>& arguments,
                                                          const std::vector<std::string>& environment,
-                                                         std::size_t descriptors_max,
+                                                         std::size_t descriptors_max, std::optional<std::uint32_t> user,
                                                          std::move_only_function<void(ExitStatus)> exited) {
   assert(gettid() == getpid());
   auto [ours, theirs] = TRY(Seqpacket::make_pair());
@@ -127,8 +160,10 @@ Result<std::unique_ptr<Child>, SystemError> Child::start(Loop& loop, const std::
   all.insert(all.end(), arguments.begin(), arguments.end());
   const std::vector<char*> argument_pointers = pointers_to(all);
   const std::vector<char*> environment_pointers = pointers_to(environment);
-  Birth birth(program.c_str(), argument_pointers.data(), environment_pointers.data(), descriptor_limit(descriptors_max),
-              theirs.number(), telling.number(), getpid());
+  const Descriptor file(open(program.c_str(), O_PATH | O_CLOEXEC));
+  if (!file) return system_failure("start " + program);
+  Birth birth(file.number(), argument_pointers.data(), environment_pointers.data(), descriptor_limit(descriptors_max),
+              user, theirs.number(), telling.number(), getpid());
 
   const pid_t pid = fork();
   if (pid < 0) return system_failure("start a process");

@@ -1,4 +1,6 @@
 #include <csignal>
+#include <fstream>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -21,7 +23,7 @@ class SpawnTest : public testing::Test {
 
   // Starts the probe and returns what it said first.
   std::string start(const std::string& task, const std::vector<std::string>& environment = {}) {
-    auto started = Child::start(loop, QUOIN_SPAWN_PROBE, {task}, environment, descriptors_max,
+    auto started = Child::start(loop, QUOIN_SPAWN_PROBE, {task}, environment, descriptors_max, user,
                                 [this](ExitStatus s) { status = s; });
     EXPECT_TRUE(started) << (started ? "" : started.error().text());
     if (!started) return {};
@@ -35,6 +37,7 @@ class SpawnTest : public testing::Test {
   }
 
   Loop loop;
+  std::optional<std::uint32_t> user;
   std::optional<ExitStatus> status;
   std::vector<std::string> heard;
   bool closed = false;
@@ -51,6 +54,23 @@ TEST_F(SpawnTest, the_child_has_its_pair_and_stderr_and_nothing_else) {
   const std::string said = start("report", {"ONE=1"});
   pthread_sigmask(SIG_UNBLOCK, &some, nullptr);
   EXPECT_EQ(said, "descriptors 2 3 environment ONE=1 death 1 blocked 0 pipe 1 leader 1 parent 1");
+}
+
+TEST_F(SpawnTest, a_child_of_another_user_has_no_rights_of_ours_and_dies_with_us_all_the_same) {
+  if (!may_give_users()) GTEST_SKIP() << "needs root";
+  user = 62'999;
+  EXPECT_EQ(start("report"), "descriptors 2 3 environment death 1 blocked 0 pipe 1 leader 1 parent 1");
+  std::ifstream lines("/proc/" + std::to_string(child->pid()) + "/status");
+  std::map<std::string, std::string> says;
+  for (std::string line; std::getline(lines, line);)
+    says[line.substr(0, line.find(':'))] = line.substr(line.find(':') + 1);
+  EXPECT_EQ(says["Uid"], "\t62999\t62999\t62999\t62999");
+  EXPECT_EQ(says["Gid"], "\t62999\t62999\t62999\t62999");
+  EXPECT_EQ(says["Groups"], "\t ");
+  EXPECT_EQ(says["CapEff"], "\t0000000000000000");
+  EXPECT_EQ(says["CapPrm"], "\t0000000000000000");
+  child->kill();
+  EXPECT_TRUE(run_until(loop, [&] { return status.has_value(); }));
 }
 
 TEST_F(SpawnTest, tells_the_exit_code) {
@@ -101,7 +121,8 @@ TEST_F(SpawnTest, the_child_dies_with_its_parent) {
 
 TEST_F(SpawnTest, a_program_that_is_not_there_is_an_error_and_leaves_nothing_open) {
   const std::size_t before = open_descriptors();
-  const auto started = Child::start(loop, "/nonexistent/program", {}, {}, descriptors_max, [](ExitStatus) {});
+  const auto started =
+      Child::start(loop, "/nonexistent/program", {}, {}, descriptors_max, std::nullopt, [](ExitStatus) {});
   ASSERT_FALSE(started);
   EXPECT_EQ(started.error().text(), "start /nonexistent/program: No such file or directory");
   EXPECT_EQ(open_descriptors(), before);

@@ -130,6 +130,8 @@ def stopped_child(world):
     opened = time.monotonic()
     child = world.agent.children()[0]
     expect(re.search(r"Max open files +4224 +4224 ", open(f"/proc/{child}/limits").read()), "it may hold any number of descriptors")
+    status = open(f"/proc/{child}/status").read()
+    expect(re.search(r"Uid:(\s+62\d\d\d){4}\n", status) and re.search(r"Groups:\s*\n", status), f"it is no user of its own: {status}")
     limits = open(f"/proc/{child}/limits").read()
     locked = [world.agent.process.pid] + ([child] if re.search(r"Max locked memory +unlimited", limits) else [])
     for pid in locked:

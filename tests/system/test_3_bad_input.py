@@ -7,7 +7,7 @@ import stat
 import subprocess
 
 from own_agent import MEMBER, STRANGER, SUPPLEMENTARY_MEMBER, OwnAgent, says, seat, shut
-from site_lab import AGENT, Answer, until
+from site_lab import AGENT, TUNNEL, Answer, until
 from world import expect, test
 
 USAGE, REFUSED, UNREACHABLE, FAILED = 2, 3, 4, 5
@@ -401,10 +401,13 @@ def signals(world):
             expect(log == "quoin-agent: info: ready; nothing is open\n", f"the log of a run in which nothing happened: {log}")
 
 
-@test("without quoin-tunnel beside it the agent does not start")
+@test("without quoin-tunnel beside it, or with one that only root may run, the agent does not start")
 def no_tunnel(world):
     agent = OwnAgent(seat(), "alone")
     agent.prepare()
     copy = os.path.join(agent.folder, "quoin-agent")
     shutil.copy(AGENT, copy)
     says(Answer(agent.lab.run("agent", copy, "run", "--config", agent.config, timeout=5)), USAGE, "quoin-tunnel must stand beside quoin-agent")
+    shutil.copy(TUNNEL, agent.folder)
+    os.chmod(f"{agent.folder}/quoin-tunnel", 0o750)
+    says(Answer(agent.lab.run("agent", copy, "run", "--config", agent.config, timeout=5)), USAGE, "quoin-tunnel may not be run by others", "chmod o+x")

@@ -7,7 +7,7 @@ import subprocess
 import time
 
 from own_agent import OwnAgent, says, seat, shut
-from site_lab import AGENT, Answer, ipv4, until
+from site_lab import AGENT, BUILD, Answer, ipv4, until
 from test_2_boundaries import runs
 from test_4_audit import FAILED, records
 from world import expect, long_test, test
@@ -64,10 +64,7 @@ class StubbornAgent(OwnAgent):
     def prepare(self):
         super().prepare()
         self.program = shutil.copy(AGENT, self.folder)
-        tunnel = os.path.join(self.folder, "quoin-tunnel")
-        with open(tunnel, "w") as script:
-            script.write("#!/bin/sh\nexec /bin/sleep infinity\n")
-        os.chmod(tunnel, 0o755)
+        shutil.copy(f"{BUILD}/bin/quoin-tunnel-stubborn", f"{self.folder}/quoin-tunnel")
 
     def run_command(self):
         return [self.program, "run", "--config", self.config]
