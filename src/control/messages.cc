@@ -42,7 +42,7 @@ struct Shape<RegisterAuth> {
 };
 template <>
 struct Shape<RegisterRequest> {
-  static constexpr auto members = std::tuple{member("Version", &RegisterRequest::version),
+  static constexpr auto members = std::tuple{member("Version", &RegisterRequest::version, written),
                                              member("NodeKey", &RegisterRequest::node_key, written),
                                              member("OldNodeKey", &RegisterRequest::old_node_key, written),
                                              member("Auth", &RegisterRequest::auth),
@@ -161,7 +161,7 @@ struct Shape<FilterRule> {
 };
 template <>
 struct Shape<MapRequest> {
-  static constexpr auto members = std::tuple{member("Version", &MapRequest::version),
+  static constexpr auto members = std::tuple{member("Version", &MapRequest::version, written),
                                              member("Compress", &MapRequest::compress),
                                              member("KeepAlive", &MapRequest::keep_alive),
                                              member("NodeKey", &MapRequest::node_key, written),
