@@ -20,6 +20,7 @@ namespace {
 
 constexpr int chain_length_max = 10;
 constexpr std::size_t record_bytes_max = 16 * 1024;  // RFC 8446, section 5.1
+constexpr std::size_t read_ahead_bytes = 4 * record_bytes_max;
 constexpr std::size_t name_text_bytes_max = 200;
 constexpr std::size_t host_name_bytes_max = 253;
 
@@ -159,6 +160,10 @@ Result<TlsRoots, TlsFailure> TlsRoots::parse(Bytes pem) {
   SSL_CTX_set_session_cache_mode(context.get(), SSL_SESS_CACHE_OFF);
   SSL_CTX_set_mode(context.get(),
                    SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+  // One system call takes all records that have come, not two for each: a relay sends every packet in a record of its
+  // own.
+  SSL_CTX_set_read_ahead(context.get(), 1);
+  SSL_CTX_set_default_read_buffer_len(context.get(), read_ahead_bytes);
   SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER, note_complaint);
   SSL_CTX_set_verify_depth(context.get(), chain_length_max);
   return TlsRoots(std::move(context), count);
@@ -195,7 +200,8 @@ struct TlsClient::Session {
   Callback readable, writable;       // who waits
   bool reading_wants_write = false;  // what OpenSSL wants before it reads on: rarely it must write first
   bool writing_wants_read = false;
-  bool broken = false;  // nothing more can be said on it, not even goodbye
+  bool read_dry = false;  // what has been read ahead is at most a piece of a record
+  bool broken = false;    // nothing more can be said on it, not even goodbye
   std::string failure;
   std::shared_ptr<bool> alive = std::make_shared<bool>(true);
 };
@@ -260,6 +266,7 @@ Result<std::size_t, StreamStop> TlsClient::read_some(MutableBytes space) {
   std::size_t got = 0;
   const int outcome = SSL_read_ex(session_->connection.get(), space.data(), space.size(), &got);
   session_->reading_wants_write = false;
+  session_->read_dry = outcome != 1;
   if (outcome == 1) return got;
   return quoin::failure(session_->stop(outcome, session_->reading_wants_write));
 }
@@ -304,8 +311,8 @@ StreamStop TlsClient::Session::stop(int outcome, bool& wants_write) {
 
 void TlsClient::wait_readable(Callback ready) {
   session_->readable = std::move(ready);
-  if (SSL_pending(session_->connection.get()) == 0) return session_->arm();
-  session_->loop.post([session = session_.get(), alive = std::weak_ptr(session_->alive)] {  // already decrypted
+  if (session_->read_dry || SSL_has_pending(session_->connection.get()) == 0) return session_->arm();
+  session_->loop.post([session = session_.get(), alive = std::weak_ptr(session_->alive)] {  // it is here already
     if (alive.expired() || !session->readable) return;
     std::exchange(session->readable, nullptr)();
   });

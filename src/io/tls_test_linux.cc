@@ -1,3 +1,5 @@
+#include <array>
+#include <functional>
 #include <optional>
 
 #include <fcntl.h>
@@ -238,6 +240,70 @@ TEST_F(TlsTest, answers_a_wait_for_bytes_that_are_decrypted_already) {
     ASSERT_TRUE(run_until(loop, [&] { return ready; }));
     if (const auto moved = client->read_some(space)) got += text_of(Bytes(space).first(*moved));
   }
+  EXPECT_EQ(got, "abcdef");
+  client.reset();
+}
+
+TEST_F(TlsTest, answers_a_wait_for_a_record_that_was_read_ahead_with_another) {
+  bool written = false;
+  Server server(std::move(far_end), {.identity = &server_identity}, [&](SSL* connection) {
+    testing_tls::write(connection, "abc");
+    testing_tls::write(connection, "def");
+    loop.post([&] { written = true; });
+    testing_tls::read_until(connection, '\n');
+  });
+  ASSERT_TRUE(shake(roots_of(authority), host));
+  ASSERT_TRUE(run_until(loop, [&] { return written; }));
+  Buffer space(100);
+  std::string got;
+  while (got.size() < 6) {
+    bool ready = false;
+    client->wait_readable([&] { ready = true; });
+    ASSERT_TRUE(run_until(loop, [&] { return ready; }));
+    if (const auto moved = client->read_some(space)) got += text_of(Bytes(space).first(*moved));
+  }
+  EXPECT_EQ(got, "abcdef");
+  client.reset();
+}
+
+TEST_F(TlsTest, waits_quietly_for_the_rest_of_a_record) {
+  bool half_written = false;
+  Server server(std::move(far_end), {.identity = &server_identity}, [&](SSL* connection) {
+    int aside[2];
+    ASSERT_EQ(pipe2(aside, O_CLOEXEC), 0);
+    const Descriptor from(aside[0]), to(aside[1]);
+    const int socket = SSL_get_wfd(connection);
+    SSL_set_wfd(connection, to.number());
+    testing_tls::write(connection, "abcdef");
+    std::array<char, 200> record;
+    const ssize_t whole = read(from.number(), record.data(), record.size());
+    ASSERT_GT(whole, 10);
+    ASSERT_EQ(write(socket, record.data(), 10), 10);
+    loop.post([&] { half_written = true; });
+    testing_tls::read_until(connection, '\n');
+    ASSERT_EQ(write(socket, record.data() + 10, static_cast<std::size_t>(whole) - 10), whole - 10);
+    testing_tls::read_until(connection, '\n');
+  });
+  ASSERT_TRUE(shake(roots_of(authority), host));
+  ASSERT_TRUE(run_until(loop, [&] { return half_written; }));
+  Buffer space(100);
+  std::string got;
+  int calls = 0;
+  std::function<void()> read_on = [&] {
+    calls++;
+    if (const auto moved = client->read_some(space)) got += text_of(Bytes(space).first(*moved));
+    client->wait_readable(read_on);
+  };
+  read_on();
+  for (int turn = 0; turn < 20; turn++) {
+    bool turned = false;
+    loop.post([&] { turned = true; });
+    ASSERT_TRUE(run_until(loop, [&] { return turned; }));
+  }
+  EXPECT_LE(calls, 3);  // the first, and one for what the event loop still knew from before it
+  EXPECT_EQ(got, "");
+  write_all(bytes_of("\n"));
+  ASSERT_TRUE(run_until(loop, [&] { return !got.empty(); }));
   EXPECT_EQ(got, "abcdef");
   client.reset();
 }
