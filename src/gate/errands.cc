@@ -279,7 +279,8 @@ void Errands::begin(ForDevice errand) {
     after(desk_.audit.newest_grave(), std::move(*dial));
   } else {
     auto& echo = std::get<Echo>(errand);
-    after(std::max(echo.record, desk_.audit.newest_grave()), std::move(echo));
+    const AuditQueue::Ticket record = std::max(echo.record, desk_.audit.newest_grave());
+    after(record, std::move(echo));
   }
 }
 
