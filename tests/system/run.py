@@ -4,7 +4,7 @@
 usage: run.py [--long] [--report FILE] [--only TEXT] [--keep] [--until TIME] [--count-skipped]
 
 A test is a function in a file test_*.py of this folder, marked with @test("sentence") or @long_test("sentence"); it gets the World
-and raises on failure. Each file's tests run in the order they stand in. --only runs those whose sentence or file has TEXT;
+and raises on failure. Each file's tests run in the order they stand in; those that need no lab come first, while it is made. --only runs those whose sentence or file has TEXT;
 --keep leaves the lab up after a failure; with --until, in seconds since 1970, no test begins later, and those left are said and
 counted as skipped.
 """
@@ -56,6 +56,9 @@ def main():
     passed = failed = skipped = 0
     here = world.World()
     began = time.monotonic()
+    tests.sort(key=lambda test: not test.at_a_seat)
+    if tests and tests[0].at_a_seat and not tests[-1].at_a_seat:
+        here.make_lab_meanwhile()
     try:
         for test in tests:
             start = time.monotonic()

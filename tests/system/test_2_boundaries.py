@@ -1,4 +1,5 @@
 """What must not be reached, by whom, and that it ends."""
+import concurrent.futures
 import ctypes
 import ctypes.util
 import json
@@ -47,9 +48,13 @@ def bystanders(world):
     expect(reachable(world, entry), "the printer's page does not come through")
     world.lab.run("support", "snmpwalk", "-v2c", "-c", "public", ipv4(entry), "1.3.6.1.2.1.1")
     # What an engineer may try: the LAN's addresses through the device node.
-    for target in ("192.168.77.50", "192.168.77.60", "192.168.77.10", "192.168.77.1"):
+    targets = ("192.168.77.50", "192.168.77.60", "192.168.77.10", "192.168.77.1")
+    for target in targets:
         lab.run("support", "ip", "route", "replace", f"{target}/32", "dev", "ts0")
-        lab.run("support", "curl", "-sS", "-m", "2", f"http://{target}/")
+    with concurrent.futures.ThreadPoolExecutor(len(targets)) as pool:
+        got = list(pool.map(lambda target: lab.run("support", "curl", "-sS", "-m", "2", f"http://{target}/"), targets))
+    expect(all(each.returncode != 0 for each in got), f"somebody answered: {got}")
+    for target in targets:
         lab.run("support", "ip", "route", "del", f"{target}/32", "dev", "ts0")
     for host in before:
         expect(lab.touched(host) == before[host], f"{host} received something: {before[host]} -> {lab.touched(host)}")
@@ -71,9 +76,10 @@ def nothing_inward(world):
         os.truncate(os.path.join(lab.state, "inward"), 0)
         via_agent = lab.run("mfp", "ip", "route", "replace", "100.64.0.0/10", "via", lab.address("agent"))
         expect(via_agent.returncode == 0, via_agent.stderr)
-        for target in (engineer, ipv4(entry)):
-            got = lab.run("mfp", "socat", "-u", "-", f"TCP:{target}:7777,connect-timeout=2", input=b"inward")
-            expect(got.returncode != 0, f"the printer connected to {target}")
+        with concurrent.futures.ThreadPoolExecutor(2) as pool:
+            got = list(pool.map(lambda target: lab.run("mfp", "socat", "-u", "-", f"TCP:{target}:7777,connect-timeout=2", input=b"inward"),
+                                (engineer, ipv4(entry))))
+        expect(all(each.returncode != 0 for each in got), f"the printer connected: {got}")
         expect(open(os.path.join(lab.state, "inward"), "rb").read() == b"", "bytes of the printer reached the engineer")
         lab.run("mfp", "ip", "route", "del", "100.64.0.0/10")
     finally:

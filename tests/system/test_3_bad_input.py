@@ -10,6 +10,7 @@ from own_agent import MEMBER, STRANGER, SUPPLEMENTARY_MEMBER, OwnAgent, says, se
 from site_lab import AGENT, TUNNEL, Answer, until
 from world import expect, test
 
+AT_A_SEAT = True
 USAGE, REFUSED, UNREACHABLE, FAILED = 2, 3, 4, 5
 
 

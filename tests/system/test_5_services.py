@@ -16,7 +16,7 @@ WRONG_USAGE, REFUSED, NOT_REACHABLE = 2, 3, 4
 @test("extend gives an open device so much longer from now, and its tunnel outlives its first deadline")
 def extend(world):
     world.agent.close()
-    before = world.agent.open("mfp", "8s")
+    before = world.agent.open("mfp", "5s")
     opened = time.monotonic()
     tunnels = world.agent.children()
     world.agent.ok("extend", "mfp", "--for", "10m")
@@ -29,7 +29,7 @@ def extend(world):
     says(world.agent.command("extend", "mfp", "--for", "5h"), REFUSED, "at most")
     says(world.agent.command("extend", "laser", "--for", "5m"), REFUSED, "laser is not open")
     says(world.agent.command("extend", "nosuch", "--for", "5m"), WRONG_USAGE, "nosuch")
-    time.sleep(max(0.0, 9.5 - (time.monotonic() - opened)))
+    time.sleep(max(0.0, 6.5 - (time.monotonic() - opened)))
     still = world.agent.opened("mfp")
     expect(still and still["state"] == "open" and still["node_key"] == before["node_key"], f"not open beyond its first end: {still}")
     expect(world.agent.children() == tunnels, f"its tunnel {tunnels} ended at its first deadline: {world.agent.children()}")

@@ -1,4 +1,6 @@
 """What the system tests share: their registration, and one lab with one agent and one engineer, made when first asked for."""
+import concurrent.futures
+import contextlib
 import os
 from dataclasses import dataclass
 from typing import Callable
@@ -12,6 +14,7 @@ class Test:
     function: Callable
     file: str
     long: bool
+    at_a_seat: bool  # its file says AT_A_SEAT: its tests need no lab, or the last of them only
 
 
 _registered = []
@@ -19,7 +22,8 @@ _registered = []
 
 def _marked(sentence, long):
     def mark(function):
-        _registered.append(Test(sentence, function, os.path.basename(function.__code__.co_filename)[:-3], long))
+        file = os.path.basename(function.__code__.co_filename)[:-3]
+        _registered.append(Test(sentence, function, file, long, function.__globals__.get("AT_A_SEAT", False)))
         return function
 
     return mark
@@ -48,9 +52,32 @@ class World:
     def __init__(self):
         self._lab = self._agent = None
         self._engineer = None
+        self._making = None
+
+    def make_lab_meanwhile(self):
+        """The lab and its engineer are made in the background; whoever asks for the lab first waits for it."""
+        self._making = concurrent.futures.ThreadPoolExecutor(1).submit(self._lab_with_engineer)
+
+    @staticmethod
+    def _lab_with_engineer():
+        lab = Lab()
+        try:
+            lab.up()
+            lab.engineer()
+        except BaseException:
+            lab.down()
+            raise
+        return lab
+
+    def _await_lab(self):
+        if making := self._making:
+            self._making = None
+            self._lab = making.result()
+            self._engineer = ("tun", None)
 
     @property
     def lab(self):
+        self._await_lab()
         if self._lab is None:
             self._lab = Lab()
             self._lab.up()
@@ -67,6 +94,7 @@ class World:
 
     def engineer(self, form="tun", client=None):
         """Alice's tailscaled is up, in this form and from this folder (none: the everyday version)."""
+        self._await_lab()
         if self._engineer != (form, client):
             self._engineer = None
             self.lab.engineer(form, "alice", client)
@@ -86,6 +114,8 @@ class World:
             print("     agent's log ends: " + self._agent.log_tail(1500).replace("\n", "\n     "))
 
     def end(self):
+        with contextlib.suppress(Exception):  # what could not be made has been taken down
+            self._await_lab()
         if self._agent is not None:
             try:
                 self._agent.stop()
