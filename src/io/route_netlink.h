@@ -26,8 +26,9 @@ class RouteNetlink {
 
   struct Route {
     std::uint32_t interface = 0;
-    bool direct = false;  // no gateway in between
-    bool own = false;     // to this host
+    bool direct = false;                   // no gateway in between
+    bool own = false;                      // to this host
+    std::optional<IpAddress> source = {};  // of ours, that packets there would have
   };
   Result<Route, SystemError> route_to(const IpAddress& address);
 

@@ -224,6 +224,7 @@ Result<RouteNetlink::Route, SystemError> RouteNetlink::route_to(const IpAddress&
     route.own = answer->rtm_type == RTN_LOCAL;
     each_attribute(attributes, [&](std::uint16_t type, Bytes value) {
       if (type == RTA_OIF) route.interface = number_in(value);
+      if (type == RTA_PREFSRC) route.source = IpAddress::from_bytes(value);
     });
   }));
   return route;

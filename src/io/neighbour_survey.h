@@ -1,0 +1,50 @@
+// Every hardware address that answers for an IP address on our own link: the whole link is asked, and the answers of
+// a while are collected, so that two hosts with one address are found out, of which the kernel's table shows only one
+// (packet(7), icmp6(7), capabilities(7)).
+//
+// What the kernel's table has for the address is forgotten if it is not what answered, so that the next packet does not
+// go there. Without the right to open such sockets (CAP_NET_RAW), and on links that are not Ethernet, it is the kernel
+// that asks, and the one address that it learns.
+#pragma once
+
+#include <vector>
+
+#include "io/neighbour.h"
+
+namespace quoin::io {
+
+// Destroying it gives up silently; `done` may destroy it. done gets at least one address, each once.
+class NeighbourSurvey {
+ public:
+  static constexpr int questions_max = 3;
+  static constexpr Duration question_every = seconds(1);
+  static constexpr Duration answers_within = milliseconds(200);  // after the first
+  static constexpr std::size_t claimants_max = 8;
+
+  using Done = std::move_only_function<void(Result<std::vector<MacBytes>, NeighbourError>)>;
+  NeighbourSurvey(Loop& loop, IpAddress address, Duration within, Done done);
+
+ private:
+  void start();
+  bool open_socket(std::uint32_t interface, const IpAddress& source);
+  void ask();
+  void receive();
+  void expired();
+  void let_the_kernel_ask();
+  void finish(Result<std::vector<MacBytes>, NeighbourError> result);
+
+  Loop& loop_;
+  IpAddress address_;
+  Instant until_;
+  std::uint32_t interface_ = 0;
+  Done done_;
+  Timer timer_;
+  std::unique_ptr<Readiness> socket_;
+  std::unique_ptr<NeighbourLookup> by_kernel_;
+  Buffer question_;
+  int questions_ = 0;
+  std::vector<MacBytes> claimants_;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+};
+
+}  // namespace quoin::io
