@@ -5,6 +5,17 @@
 #include "io/clock.h"
 
 namespace quoin::apps {
+namespace {
+
+bool tells_engineer(io::UdpFlowStop stop) {
+  return stop == io::UdpFlowStop::refused || stop == io::UdpFlowStop::unreachable;
+}
+netstack::Refusal refusal(io::UdpFlowStop stop) {
+  return stop == io::UdpFlowStop::unreachable ? netstack::Refusal::host_unreachable
+                                              : netstack::Refusal::port_unreachable;
+}
+
+}  // namespace
 
 DeviceSockets::DeviceSockets(io::Loop& loop, tunnel::Tunnel& tunnel, io::Callback moved)
     : loop_(loop), tunnel_(tunnel), moved_(std::move(moved)), datagram_space_(io::UdpFlow::datagram_bytes_max) {}
@@ -90,7 +101,7 @@ void DeviceSockets::send(netstack::FlowId flow, Bytes datagram) {
   const auto found = udp_.find(flow);
   if (found == udp_.end()) return;
   const auto sent = found->second->send(datagram);
-  if (!sent && sent.error() == io::UdpFlowStop::refused) tunnel_.device_refused(flow, io::now());
+  if (!sent && tells_engineer(sent.error())) tunnel_.device_refused(flow, refusal(sent.error()), io::now());
   // A full socket drops the datagram, as any network may.
 }
 
@@ -111,7 +122,7 @@ void DeviceSockets::receive_datagrams(netstack::FlowId flow) {
       continue;
     }
     if (datagram.error() == io::UdpFlowStop::would_block) return wait_for_datagram(flow);
-    return tunnel_.device_refused(flow, io::now());  // refused or broken: the engineer hears that nothing is there
+    return tunnel_.device_refused(flow, refusal(datagram.error()), io::now());  // or broken: then nothing is there
   }
   if (udp_.contains(flow)) wait_for_datagram(flow);  // a device that never stops does not keep everything else waiting
 }

@@ -109,9 +109,9 @@ void Stack::Rooms::abort(FlowId id, Instant now) {
   forget(id);
 }
 
-void Stack::Rooms::port_unreachable(FlowId id) {
+void Stack::Rooms::unreachable(FlowId id, Refusal why) {
   if (const auto* udp = find<UdpFlow>(id)) {
-    complain(id, *udp, IcmpUnreachable::port);
+    complain(id, *udp, complaint(why));
     forget(id);
   }
 }

@@ -84,7 +84,7 @@ class Stack::Rooms {
   bool accept(FlowId id, Instant now);
   void refuse(FlowId id, Refusal refusal);
   void abort(FlowId id, Instant now);
-  void port_unreachable(FlowId id);
+  void unreachable(FlowId id, Refusal why);
   tcp::Config connection_config(const FlowKey& key, Instant now) const;
 
   StackConfig config;

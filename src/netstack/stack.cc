@@ -48,8 +48,8 @@ void Stack::refuse(FlowId flow, Refusal refusal) {
 void Stack::abort(FlowId flow, Instant now) {
   rooms_->abort(flow, now);
 }
-void Stack::port_unreachable(FlowId flow) {
-  rooms_->port_unreachable(flow);
+void Stack::unreachable(FlowId flow, Refusal why) {
+  rooms_->unreachable(flow, why);
 }
 
 std::array<Bytes, 2> Stack::readable(FlowId flow) const {

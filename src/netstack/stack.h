@@ -81,8 +81,8 @@ class Stack {
   // UDP. Datagrams in, oldest first; empty ones exist.
   std::optional<Buffer> receive_datagram(FlowId flow, Instant now);
   Result<void, DatagramRefusal> send_datagram(FlowId flow, Bytes datagram, Instant now);
-  void port_unreachable(FlowId flow);  // the device said so: passes it on, ends the flow
-  void close_datagrams(FlowId flow);   // ends the flow in silence
+  void unreachable(FlowId flow, Refusal why);  // of the device's port or host: passes it on, ends the flow
+  void close_datagrams(FlowId flow);           // ends the flow in silence
 
   // The device answered the ping; the reply carries what the request did. Unanswered ones need no call.
   void answer_echo(std::uint64_t echo);

@@ -160,9 +160,20 @@ TEST_P(StackUdp, refuses_with_an_error_that_quotes_the_datagram) {
   EXPECT_EQ(bench.stack.flows(), 0u);
 }
 
+TEST_P(StackUdp, passes_on_that_the_device_is_unreachable) {
+  const FlowId flow = accepted();
+  bench.stack.unreachable(flow, Refusal::host_unreachable);
+  const auto sent = bench.sent();
+  ASSERT_EQ(sent.size(), 1u);
+  const auto error = read_unreachable(sent[0]);
+  ASSERT_TRUE(error);
+  EXPECT_EQ(error->what, IcmpUnreachable::host);
+  EXPECT_EQ(bench.stack.flows(), 0u);
+}
+
 TEST_P(StackUdp, passes_on_that_the_devices_port_is_unreachable) {
   const FlowId flow = accepted();
-  bench.stack.port_unreachable(flow);
+  bench.stack.unreachable(flow, Refusal::port_unreachable);
   const auto sent = bench.sent();
   ASSERT_EQ(sent.size(), 1u);
   const auto error = read_unreachable(sent[0]);

@@ -32,8 +32,8 @@ netstack::Refusal refusal(pair::Unanswered why, netstack::Transport transport) {
   switch (why) {
     case pair::Unanswered::unreachable:
     case pair::Unanswered::identity_changed: return netstack::Refusal::host_unreachable;
+    case pair::Unanswered::timed_out: return netstack::Refusal::silent;
     case pair::Unanswered::refused:
-    case pair::Unanswered::timed_out:
     case pair::Unanswered::not_allowed:
     case pair::Unanswered::not_resolved:
     case pair::Unanswered::behind_proxy:

@@ -14,7 +14,8 @@ pair::ProblemKind to_pair(node::ProblemKind kind);
 pair::PathKind to_pair(node::PathKind kind);
 
 // What the engineer's client is told when the device cannot be reached, as a client on the LAN would be: refused is a
-// reset, unreachable says so. A device that stayed silent until the gate gave up ends in a reset.
+// reset, unreachable says so. Of a device that stayed silent nothing is heard, there as here: the client's next SYN
+// asks anew, and its own patience ends it.
 netstack::Refusal refusal(pair::Unanswered why, netstack::Transport transport);
 
 // "relay derp.example:443 refused the connection"

@@ -311,9 +311,9 @@ void Tunnel::device_datagram(netstack::FlowId id, Bytes datagram, Instant now) {
   settle(now);
 }
 
-void Tunnel::device_refused(netstack::FlowId id, Instant now) {
+void Tunnel::device_refused(netstack::FlowId id, netstack::Refusal why, Instant now) {
   if (!flows_.find(id)) return;
-  stack_.port_unreachable(id);
+  stack_.unreachable(id, why);
   close_flow(id, false);
   settle(now);
 }

@@ -107,7 +107,7 @@ class Tunnel {
   void device_failed(netstack::FlowId flow, Instant now);  // its socket broke: the engineer gets a reset
   // UDP.
   void device_datagram(netstack::FlowId flow, Bytes datagram, Instant now);
-  void device_refused(netstack::FlowId flow, Instant now);  // ICMP port unreachable
+  void device_refused(netstack::FlowId flow, netstack::Refusal why, Instant now);  // datagrams: ICMP unreachable
 
   std::optional<Effect> poll_effect();
   void handle_timeout(Instant now);

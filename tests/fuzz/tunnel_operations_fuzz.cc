@@ -96,7 +96,7 @@ class Play {
       case 2: core().device_finished(flow, now); break;
       case 3: core().device_failed(flow, now); break;
       case 4: core().device_datagram(flow, script_.take(script_.u8()), now); break;
-      case 5: core().device_refused(flow, now); break;
+      case 5: core().device_refused(flow, netstack::Refusal::port_unreachable, now); break;
     }
     drain();
   }

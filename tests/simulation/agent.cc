@@ -214,7 +214,7 @@ void Agent::send_datagram(const tunnel::SendDatagram& effect) {
     if (answer) {
       tunnel_->device_datagram(flow, *answer, world_.now);
     } else {
-      tunnel_->device_refused(flow, world_.now);
+      tunnel_->device_refused(flow, netstack::Refusal::port_unreachable, world_.now);
     }
     drain();
   });
