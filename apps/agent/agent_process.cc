@@ -76,7 +76,7 @@ gate::HostView host_view(const io::HostView& view) {
 }
 
 Result<std::unique_ptr<AgentProcess>, StartFailure> AgentProcess::create(io::Loop& loop, gate::Config config,
-                                                                         std::string tunnel_program) {
+                                                                         Programs programs) {
   const auto refuse = [](std::string sentence) {
     return failure(StartFailure{gate::ExitCode::wrong_usage, std::move(sentence)});
   };
@@ -96,24 +96,27 @@ Result<std::unique_ptr<AgentProcess>, StartFailure> AgentProcess::create(io::Loo
   if (!lock) return failure(of_file(lock.error()));
   auto audit = AuditFiles::open(config.state_dir);
   if (!audit) return failure(StartFailure{gate::ExitCode::failed, audit.error()});
-  if (const auto tunnel = io::open_for_reading(tunnel_program); !tunnel) {
-    return refuse("quoin-tunnel must stand beside quoin-agent: " + tunnel.error().text);
+  for (const std::string& program : {programs.tunnel, programs.snmp}) {
+    if (const auto found = io::open_for_reading(program); !found) {
+      return refuse(program.substr(program.rfind('/') + 1) + " must stand beside quoin-agent: " + found.error().text);
+    }
   }
   if (io::may_give_users() && !io::may_be_run_by_others(tunnel_program)) {
     return refuse(tunnel_program +
                   " may not be run by others, and each tunnel is a user of its own; give them that right (chmod o+x)");
   }
   std::unique_ptr<AgentProcess> process(
-      new AgentProcess(loop, std::move(config), std::move(tunnel_program), std::move(*lock), std::move(*audit)));
+      new AgentProcess(loop, std::move(config), std::move(programs), std::move(*lock), std::move(*audit)));
   if (const auto listening = process->listen(); !listening) return failure(listening.error());
   process->drain();
   return process;
 }
 
-AgentProcess::AgentProcess(io::Loop& loop, gate::Config config, std::string tunnel_program, io::LockFile lock,
+AgentProcess::AgentProcess(io::Loop& loop, gate::Config config, Programs programs, io::LockFile lock,
                            AuditFiles::Opened audit)
     : loop_(loop),
       config_(std::move(config)),
+      snmp_program_(std::move(programs.snmp)),
       lock_(std::move(lock)),
       audit_(std::make_shared<AuditFiles>(std::move(audit.files))),
       gate_(config_, current_host_view(), std::move(audit.start), io::wall_time(), io::now()),
@@ -126,7 +129,7 @@ AgentProcess::AgentProcess(io::Loop& loop, gate::Config config, std::string tunn
       resolver_(loop),
       disk_(loop),
       directory_(loop),
-      children_(loop, std::move(tunnel_program),
+      children_(loop, std::move(programs.tunnel),
                 {.message = [this](gate::SessionId session,
                                    auto message) { handle(gate::ChildMessage{session, std::move(message)}); },
                  .exited = [this](gate::SessionId session,
@@ -259,6 +262,7 @@ void AgentProcess::perform(gate::Effect& effect) {
   if (auto* dial = std::get_if<gate::Dial>(&effect)) return perform(*dial);
   if (auto* ping = std::get_if<gate::Ping>(&effect)) return perform(*ping);
   if (auto* lookup = std::get_if<gate::LookupNeighbour>(&effect)) return perform(*lookup);
+  if (auto* reading = std::get_if<gate::ReadSerial>(&effect)) return perform(*reading);
   if (auto* key = std::get_if<gate::ReadJoinKey>(&effect)) return perform(*key);
   if (auto* cancel = std::get_if<gate::CancelTask>(&effect)) {
     tasks_.erase(cancel->task);
@@ -390,12 +394,36 @@ void AgentProcess::perform(const gate::Ping& effect) {
 
 void AgentProcess::perform(const gate::LookupNeighbour& effect) {
   const gate::TaskId task = effect.task;
-  tasks_[task] = std::make_unique<io::NeighbourLookup>(loop_, effect.address, effect.timeout,
-                                                       [this, task](Result<io::MacBytes, io::NeighbourError> found) {
-                                                         gate::NeighboursFound answer{task, {}};
-                                                         if (found) answer.macs.push_back(gate::MacAddress(*found));
-                                                         finish_task(task, std::move(answer));
-                                                       });
+  if (effect.which == gate::Neighbours::first) {
+    tasks_[task] = std::make_unique<io::NeighbourLookup>(loop_, effect.address, effect.timeout,
+                                                         [this, task](Result<io::MacBytes, io::NeighbourError> found) {
+                                                           gate::NeighboursFound answer{task, {}};
+                                                           if (found) answer.macs.push_back(gate::MacAddress(*found));
+                                                           finish_task(task, std::move(answer));
+                                                         });
+    return;
+  }
+  tasks_[task] = std::make_unique<io::NeighbourSurvey>(
+      loop_, effect.address, effect.timeout, [this, task](Result<std::vector<io::MacBytes>, io::NeighbourError> found) {
+        gate::NeighboursFound answer{task, {}};
+        for (const io::MacBytes& mac : found.value_or(std::vector<io::MacBytes>{})) answer.macs.emplace_back(mac);
+        finish_task(task, std::move(answer));
+      });
+}
+
+void AgentProcess::perform(const gate::ReadSerial& effect) {
+  const gate::TaskId task = effect.task;
+  auto socket = io::connect_udp(effect.device);
+  if (!socket) return handle(gate::SerialRead{task, {}});
+  const auto done = [this, task](pair::SerialAnswer answer) {
+    finish_task(task, gate::SerialRead{task, std::move(answer)});
+  };
+  auto reading = SerialReading::start(loop_, snmp_program_, std::move(*socket), effect.community, effect.timeout, done);
+  if (!reading) {
+    io::log(io::LogLevel::error, reading.error());
+    return handle(gate::SerialRead{task, {}});
+  }
+  tasks_[task] = std::move(*reading);
 }
 
 void AgentProcess::perform(const gate::AppendAudit& effect) {

@@ -16,18 +16,25 @@
 #include "io/host_view.h"
 #include "io/http_connect_dial.h"
 #include "io/neighbour.h"
+#include "io/neighbour_survey.h"
 #include "io/ping.h"
 #include "io/resolver.h"
 #include "io/stop_signals.h"
 #include "io/timer.h"
 #include "io/unix_listener.h"
 #include "io/worker.h"
+#include "serial_reading.h"
 
 namespace quoin::apps {
 
 struct StartFailure {
   gate::ExitCode code;
   std::string sentence;
+};
+
+struct Programs {  // paths of those that it starts
+  std::string tunnel;
+  std::string snmp;
 };
 
 class AgentProcess {
@@ -40,7 +47,7 @@ class AgentProcess {
 
   // Makes and checks the folders, takes the lock, reads the audit file and opens the socket.
   static Result<std::unique_ptr<AgentProcess>, StartFailure> create(io::Loop& loop, gate::Config config,
-                                                                    std::string tunnel_program);
+                                                                    Programs programs);
 
  private:
   struct Connection {
@@ -50,10 +57,10 @@ class AgentProcess {
     std::optional<Result<gate::Request, std::string>> request = {};  // until the gate has it
   };
   using Task = std::variant<std::unique_ptr<io::Dial>, std::unique_ptr<io::HttpConnectDial>, std::unique_ptr<io::Ping>,
-                            std::unique_ptr<io::NeighbourLookup>>;
+                            std::unique_ptr<io::NeighbourLookup>, std::unique_ptr<io::NeighbourSurvey>,
+                            std::unique_ptr<SerialReading>>;
 
-  AgentProcess(io::Loop& loop, gate::Config config, std::string tunnel_program, io::LockFile lock,
-               AuditFiles::Opened audit);
+  AgentProcess(io::Loop& loop, gate::Config config, Programs programs, io::LockFile lock, AuditFiles::Opened audit);
 
   Result<void, StartFailure> listen();
   void accept(std::unique_ptr<io::LineConnection> connection);
@@ -72,6 +79,7 @@ class AgentProcess {
   void dial_through_proxy(const gate::Dial& effect);
   void perform(const gate::Ping& effect);
   void perform(const gate::LookupNeighbour& effect);
+  void perform(const gate::ReadSerial& effect);
   void perform(const gate::ReadJoinKey& effect);
   void perform(const gate::AppendAudit& effect);
   void perform(const gate::SendReply& effect);
@@ -82,6 +90,7 @@ class AgentProcess {
 
   io::Loop& loop_;
   gate::Config config_;
+  std::string snmp_program_;
   io::LockFile lock_;
   std::shared_ptr<AuditFiles> audit_;  // the worker's, which may outlive this when a disk hangs
   io::SystemRandom random_;

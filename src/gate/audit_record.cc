@@ -64,7 +64,8 @@ std::string text_of_record(const RecordsLost& r) {
 }
 std::string text_of_record(const WarrantOpened& r) {
   Members members("opened");
-  members.add("device", r.device).add("address", r.address).add("mac", r.mac).add("by", r.opened_by);
+  members.add("device", r.device).add("address", r.address).add_if_any("mac", r.mac);
+  members.add_if_any("serial", r.serial).add("by", r.opened_by);
   members.add_if_any("reason", r.reason).add("until", r.until).add("services", r.services);
   return members.add("engineers", r.engineers).text();
 }

@@ -28,12 +28,13 @@ struct RecordsLost {  // while the file could not be written
 struct WarrantOpened {  // synced before anything opens
   std::string device;
   std::string address;
-  std::string mac;
+  std::string mac;  // empty: not checked
   std::vector<std::string> services;
   std::vector<std::string> engineers;
   std::string opened_by;
   std::string reason;
   std::string until;
+  std::string serial = {};  // empty: not checked
 };
 struct WarrantExtended {  // synced before the new end counts
   std::string device;

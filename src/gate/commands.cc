@@ -73,6 +73,7 @@ struct Shape<gate::DeviceStatus> {
                                              member("services", &T::services, Zero::written),
                                              member("relay", &T::relay, Zero::written),
                                              member("problem", &T::problem, Zero::written),
+                                             member("device_problem", &T::device_problem, Zero::written),
                                              member("flows", &T::flows, Zero::written),
                                              member("paths", &T::paths, Zero::written)};
 };

@@ -28,6 +28,7 @@
 #include "gate/duration_text.h"
 #include "gate/engineers.h"
 #include "gate/lock.h"
+#include "pair/serial_question.h"
 #include "pair/text.h"
 
 namespace quoin::gate {
@@ -312,7 +313,7 @@ class ConfigReader {
   }
 
   static Result<DeviceConfig, ConfigError> device(const Section& section, const std::vector<DeviceConfig>& earlier) {
-    TRY(section.only({"name", "address", "mac"}));
+    TRY(section.only({"name", "address", "mac", "serial", "community"}));
     DeviceConfig out;
     const Text name = TRY(section.required_text("name", "give the device a short name."));
     if (!is_label(name.value)) {
@@ -330,13 +331,7 @@ class ConfigReader {
     }
     if (const auto refusal = guard_address(*parsed)) return address.place.refuse(sentence_of(*refusal, *parsed) + ".");
     out.address = *parsed;
-    const Text mac =
-        TRY(section.required_text("mac", "copy it from the device's network page; it is checked at open."));
-    const auto hardware = MacAddress::parse(mac.value);
-    if (!hardware || !hardware->is_one_device()) {
-      return mac.place.refuse(quoted(mac.value) + " is not the MAC address of one device, such as 02:da:00:00:4d:15.");
-    }
-    out.mac = *hardware;
+    TRY(read_identity(section, out));
     for (const DeviceConfig& other : earlier) {
       if (other.name == out.name) return name.place.refuse("is used by an earlier device too; names must differ.");
       if (other.address == out.address) {
@@ -344,6 +339,34 @@ class ConfigReader {
       }
     }
     return out;
+  }
+
+  static Result<void, ConfigError> read_identity(const Section& section, DeviceConfig& out) {
+    if (const auto mac = TRY(section.text("mac"))) {
+      out.mac = MacAddress::parse(mac->value);
+      if (!out.mac || !out.mac->is_one_device()) {
+        return mac->place.refuse(quoted(mac->value) +
+                                 " is not the MAC address of one device, such as 02:da:00:00:4d:15.");
+      }
+    }
+    if (const auto serial = TRY(section.text("serial", pair::serial_bytes_max))) {
+      if (!pair::is_serial(serial->value)) {
+        return serial->place.refuse(quoted(serial->value) +
+                                    " must be letters, digits and signs of ASCII, without spaces at its ends: copy it "
+                                    "from the device's information page.");
+      }
+      out.serial = serial->value;
+    }
+    if (const auto community = TRY(section.text("community", pair::community_bytes_max))) {
+      if (!out.serial) return community->place.refuse("has no meaning without serial; remove it, or set the serial.");
+      if (!pair::is_community(community->value)) {
+        return community->place.refuse("must be letters, digits and signs of ASCII.");
+      }
+      out.community = community->value;
+    }
+    if (out.mac || out.serial) return {};
+    return section.here("mac").refuse(
+        "is missing; copy it from the device's network page, or set serial: one of them is checked at open.");
   }
 
   std::string resolved(const std::string& path) const { return path.front() == '/' ? path : folder_ + path; }

@@ -16,6 +16,7 @@
 #include "base/result.h"
 #include "base/time.h"
 #include "crypto/keys.h"
+#include "gate/dial_guard.h"
 #include "gate/mac_address.h"
 #include "gate/proxy.h"
 
@@ -49,7 +50,11 @@ struct WarrantConfig {
 struct DeviceConfig {
   std::string name;  // a DNS label in lower case: it becomes the node's host name
   IpAddress address;
-  MacAddress mac;
+  std::optional<MacAddress> mac = {};      // at least one of mac and serial
+  std::optional<std::string> serial = {};  // as the device tells it by SNMP, trimmed; printable ASCII
+  std::string community = "public";        // that it is asked with
+
+  KnownBy known_by() const { return serial ? KnownBy::serial : KnownBy::mac; }
   bool operator==(const DeviceConfig&) const = default;
 };
 

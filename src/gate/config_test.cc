@@ -49,8 +49,29 @@ TEST(Config, reads_every_key) {
   EXPECT_EQ(read->warrant.engineers, (std::vector<std::string>{"alice@example.com", "bob@example.com"}));
   ASSERT_EQ(read->devices.size(), 2U);
   EXPECT_EQ(read->device("mfp")->address.text(), "192.168.77.21");
-  EXPECT_EQ(read->device("laser")->mac.text(), "02:da:00:00:4d:16");
+  EXPECT_EQ(read->device("laser")->mac->text(), "02:da:00:00:4d:16");
   EXPECT_EQ(read->device("files"), nullptr);
+}
+
+TEST(Config, a_device_is_known_by_its_mac_or_its_serial_or_both) {
+  const auto with = [](std::string_view identity) {
+    const std::string text(whole.substr(0, whole.find("[[device]]")));
+    return parse_config(text + "[[device]]\nname = \"mfp\"\naddress = \"192.168.78.21\"\n" + std::string(identity),
+                        "agent.toml");
+  };
+  const auto both = with("mac = \"02:da:00:00:4d:15\"\nserial = \"3089 LAB\"\ncommunity = \"fleet-read\"\n");
+  ASSERT_TRUE(both) << both.error().text();
+  EXPECT_EQ(both->devices[0].serial, "3089 LAB");
+  EXPECT_EQ(both->devices[0].community, "fleet-read");
+  EXPECT_EQ(both->devices[0].known_by(), KnownBy::serial);
+  const auto serial = with("serial = \"3089LAB00021\"\n");
+  ASSERT_TRUE(serial) << serial.error().text();
+  EXPECT_EQ(serial->devices[0].mac, std::nullopt);
+  EXPECT_EQ(serial->devices[0].community, "public");
+  const auto mac = with("mac = \"02:da:00:00:4d:15\"\n");
+  ASSERT_TRUE(mac) << mac.error().text();
+  EXPECT_EQ(mac->devices[0].known_by(), KnownBy::mac);
+  EXPECT_FALSE(with(""));
 }
 
 TEST(Config, leaves_out_what_has_a_default) {

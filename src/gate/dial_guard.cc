@@ -54,7 +54,11 @@ std::optional<GuardRefusal> guard_address(const IpAddress& address) {
   return std::nullopt;
 }
 
-std::optional<GuardRefusal> guard_device(const IpAddress& address, const HostView& host) {
+bool is_on_link(const IpAddress& address, const HostView& host) {
+  return contains(host.prefixes(), address);
+}
+
+std::optional<GuardRefusal> guard_device(const IpAddress& address, KnownBy known_by, const HostView& host) {
   if (const auto refusal = guard_address(address)) return refusal;
   if (std::ranges::any_of(host.interfaces, [&](const auto& own) { return own.address == address; })) {
     return GuardRefusal::own_address;
@@ -64,7 +68,7 @@ std::optional<GuardRefusal> guard_device(const IpAddress& address, const HostVie
   if (std::ranges::any_of(host.interfaces, [&](const auto& own) { return is_subnet_edge(address, own); })) {
     return GuardRefusal::subnet_edge;
   }
-  if (!contains(host.prefixes(), address)) return GuardRefusal::not_on_link;
+  if (known_by == KnownBy::mac && !is_on_link(address, host)) return GuardRefusal::not_on_link;
   return std::nullopt;
 }
 
@@ -85,7 +89,7 @@ std::string sentence_of(GuardRefusal refusal, const IpAddress& address) {
     case GuardRefusal::dns_server: return says("is a DNS server of this host");
     case GuardRefusal::subnet_edge: return says("is the network or broadcast address of a local network");
     case GuardRefusal::not_on_link:
-      return says("is in none of this host's networks, so its MAC address cannot be checked");
+      return says("is in none of this host's networks, so its MAC address cannot be checked: set the device's serial");
   }
   return says("is refused");
 }

@@ -3,6 +3,7 @@
 // (Threat model: D3; attack cases ISO-02 to ISO-05, ISO-11.)
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 
@@ -27,10 +28,17 @@ enum class GuardRefusal {
   not_on_link,  // in none of this host's networks, so its MAC address cannot be checked
 };
 
+// How a device is told from others, and so where it may stand.
+enum class KnownBy : std::uint8_t {
+  mac,     // on one of this host's own links
+  serial,  // also behind a router
+};
+
 // By the address alone.
 std::optional<GuardRefusal> guard_address(const IpAddress& address);
 // With what the host knows of itself.
-std::optional<GuardRefusal> guard_device(const IpAddress& address, const HostView& host);
+std::optional<GuardRefusal> guard_device(const IpAddress& address, KnownBy known_by, const HostView& host);
+bool is_on_link(const IpAddress& address, const HostView& host);  // in a network of one of this host's interfaces
 
 std::string sentence_of(GuardRefusal refusal, const IpAddress& address);  // "192.168.1.1 is a gateway of this host"
 

@@ -77,7 +77,7 @@ TEST(DialGuard, judges_each_kind_of_address) {
       {"fd12:3456:789a:2::15", not_on_link},
   };
   for (const Case& each : cases) {
-    EXPECT_EQ(guard_device(at(each.address), host()), each.refusal) << each.address;
+    EXPECT_EQ(guard_device(at(each.address), KnownBy::mac, host()), each.refusal) << each.address;
     if (each.refusal) EXPECT_TRUE(sentence_of(*each.refusal, at(each.address)).starts_with(at(each.address).text()));
   }
 }
@@ -85,21 +85,30 @@ TEST(DialGuard, judges_each_kind_of_address) {
 TEST(DialGuard, at_configuration_time_only_what_the_host_knows_is_left_open) {
   for (const std::string_view address : {"192.168.77.2", "192.168.77.1", "192.168.77.255", "192.168.99.1"}) {
     EXPECT_EQ(guard_address(at(address)), std::nullopt) << address;
-    EXPECT_NE(guard_device(at(address), host()), std::nullopt) << address;
+    EXPECT_NE(guard_device(at(address), KnownBy::mac, host()), std::nullopt) << address;
+  }
+}
+
+TEST(DialGuard, a_device_with_a_serial_number_may_stand_behind_a_router_and_nowhere_else) {
+  EXPECT_EQ(guard_device(at("192.168.78.21"), KnownBy::serial, host()), std::nullopt);
+  EXPECT_EQ(guard_device(at("192.168.77.21"), KnownBy::serial, host()), std::nullopt);
+  for (const std::string_view address :
+       {"8.8.8.8", "192.168.77.1", "192.168.77.2", "192.168.77.3", "192.168.77.255", "100.64.0.1", "169.254.1.1"}) {
+    EXPECT_NE(guard_device(at(address), KnownBy::serial, host()), std::nullopt) << address;
   }
 }
 
 TEST(DialGuard, a_host_without_networks_dials_nothing) {
-  EXPECT_EQ(guard_device(at("192.168.77.21"), HostView{}), GuardRefusal::not_on_link);
+  EXPECT_EQ(guard_device(at("192.168.77.21"), KnownBy::mac, HostView{}), GuardRefusal::not_on_link);
 }
 
 TEST(DialGuard, a_network_that_only_a_route_puts_on_a_link_is_one_of_ours) {
   HostView view = host();
   const path::EndpointGuard before(view.prefixes(), {});
-  EXPECT_EQ(guard_device(at("192.168.99.21"), view), GuardRefusal::not_on_link);
+  EXPECT_EQ(guard_device(at("192.168.99.21"), KnownBy::mac, view), GuardRefusal::not_on_link);
   EXPECT_TRUE(before.allows(Endpoint{at("8.8.7.1"), 41641}, path::EndpointUse::peer));
   view.networks = {*Prefix::parse("192.168.99.0/24"), *Prefix::parse("8.8.7.0/24")};
-  EXPECT_EQ(guard_device(at("192.168.99.21"), view), std::nullopt);
+  EXPECT_EQ(guard_device(at("192.168.99.21"), KnownBy::mac, view), std::nullopt);
   const path::EndpointGuard guard(view.prefixes(), {});
   EXPECT_FALSE(guard.allows(Endpoint{at("8.8.7.1"), 41641}, path::EndpointUse::peer));
 }

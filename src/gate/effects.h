@@ -81,11 +81,23 @@ struct Ping {  // one echo request; answered by Pinged
   std::uint16_t payload_bytes;
   Duration timeout;
 };
-// Makes the kernel ask for the neighbour anew (ARP, neighbour discovery) and collects every MAC address that answers
-// for this one address. Answered by NeighboursFound.
+enum class Neighbours : std::uint8_t {
+  first,  // the one that the next packet would be sent to, as the kernel has confirmed it shortly before or does now
+  all,    // asks the whole link (ARP, neighbour discovery) and collects every MAC address that answers for the address
+};
+// Answered by NeighboursFound.
 struct LookupNeighbour {
   TaskId task;
   IpAddress address;
+  Duration timeout;
+  Neighbours which = Neighbours::first;
+};
+// Asks a device, in a process for this one question, for the serial number that it tells by SNMP. Answered by
+// SerialRead.
+struct ReadSerial {
+  TaskId task;
+  Endpoint device;
+  std::string community;
   Duration timeout;
 };
 struct ReadJoinKey {  // answered by JoinKeyRead; the edge keeps no copy
@@ -118,8 +130,8 @@ struct WriteLog {  // a warning for whoever reads the log. Names the device as t
 };
 struct Finished {};  // after StopRequested: nothing is left to do, the process may end
 
-using Effect =
-    std::variant<StartChild, MoveChildsEnd, KillChild, SendToChild, BindUdp, CloseHandle, Resolve, Dial, Ping,
-                 LookupNeighbour, ReadJoinKey, CancelTask, AppendAudit, SendReply, SendUpdate, WriteLog, Finished>;
+using Effect = std::variant<StartChild, MoveChildsEnd, KillChild, SendToChild, BindUdp, CloseHandle, Resolve, Dial,
+                            Ping, LookupNeighbour, ReadSerial, ReadJoinKey, CancelTask, AppendAudit, SendReply,
+                            SendUpdate, WriteLog, Finished>;
 
 }  // namespace quoin::gate

@@ -28,7 +28,7 @@ std::size_t Errands::under_way() const {
       std::ranges::count_if(errands_, [](const auto& each) { return std::holds_alternative<T>(each.second); }));
   if constexpr (std::is_constructible_v<ForDevice, T>) {
     count += static_cast<std::size_t>(
-        std::ranges::count_if(awaiting_neighbour_, [](const auto& each) { return std::holds_alternative<T>(each); }));
+        std::ranges::count_if(awaiting_look_, [](const auto& each) { return std::holds_alternative<T>(each); }));
     count += static_cast<std::size_t>(
         std::ranges::count_if(awaiting_record_, [](const auto& each) { return std::holds_alternative<T>(each.what); }));
   }
@@ -41,7 +41,7 @@ std::size_t Errands::dials_of(const std::string& engineer) const {
     return dial != nullptr && dial->engineer == engineer;
   };
   const auto count = std::ranges::count_if(errands_, [&](const auto& each) { return is_his(each.second); }) +
-                     std::ranges::count_if(awaiting_neighbour_, is_his) +
+                     std::ranges::count_if(awaiting_look_, is_his) +
                      std::ranges::count_if(awaiting_record_, [&](const auto& each) { return is_his(each.what); });
   return static_cast<std::size_t>(count);
 }
@@ -241,41 +241,44 @@ Errands::Trouble Errands::handle(const pair::PingDevice& request, const Warrant&
 }
 
 Errands::Trouble Errands::for_device(ForDevice errand, Instant now) {
-  if (guard_device(device_.address, desk_.host())) return Trouble::guard_refuses;
-  if (device_seen_ && now < *device_seen_ + neighbour_fresh) {
-    begin(std::move(errand));
-  } else {
-    awaiting_neighbour_.push_back(std::move(errand));
-    look_for_device();
-  }
+  if (guard_device(device_.address, device_.known_by(), desk_.host())) return Trouble::guard_refuses;
+  admit(std::move(errand), now);
   return Trouble::none;
 }
 
-void Errands::look_for_device() {
-  if (under_way<Neighbour>() > 0) return;
-  const TaskId task = desk_.new_task(session_);
-  errands_.emplace(task, Neighbour{});
-  desk_.emit(LookupNeighbour{task, device_.address, neighbour_timeout});
+void Errands::admit(ForDevice errand, Instant now) {
+  switch (recognition_.ask(now)) {
+    case Recognition::Answer::yes: return begin(std::move(errand), now);
+    case Recognition::Answer::later: awaiting_look_.push_back(std::move(errand)); return;
+    case Recognition::Answer::no: break;
+  }
+  fail(std::visit([](const auto& each) { return each.request; }, errand),
+       recognition_.is_another_device() ? pair::Unanswered::identity_changed : pair::Unanswered::unreachable);
 }
 
-Errands::Trouble Errands::handle(const NeighboursFound& result, Instant now) {
-  if (!finish<Neighbour>(result.task)) return Trouble::none;
-  const bool is_the_one = std::ranges::all_of(result.macs, [&](const MacAddress& mac) { return mac == device_.mac; });
-  const auto waiting = std::exchange(awaiting_neighbour_, {});
-  if (!result.macs.empty() && is_the_one) {
-    device_seen_ = now;
-    for (const ForDevice& each : waiting) begin(each);
-    return Trouble::none;
+void Errands::device_looked_at(Instant now) {
+  if (recognition_.is_gone()) give_up_dials();
+  for (ForDevice& each : std::exchange(awaiting_look_, {})) admit(std::move(each), now);
+}
+
+// The kernel would go on for as long as it trusts what its neighbour table had.
+void Errands::give_up_dials() {
+  for (auto each = errands_.begin(); each != errands_.end();) {
+    const auto* dial = std::get_if<ServiceDial>(&each->second);
+    if (dial == nullptr) {
+      ++each;
+      continue;
+    }
+    desk_.cancel(each->first);
+    fail(dial->request, pair::Unanswered::unreachable);
+    each = errands_.erase(each);
   }
-  const auto why = result.macs.empty() ? pair::Unanswered::unreachable : pair::Unanswered::identity_changed;
-  device_seen_.reset();
-  for (const ForDevice& each : waiting) fail(std::visit([](const auto& e) { return e.request; }, each), why);
-  return result.macs.empty() ? Trouble::no_answer : Trouble::other_device;
 }
 
 // Nothing is begun at the device while a record that must be on disk is not.
-void Errands::begin(ForDevice errand) {
+void Errands::begin(ForDevice errand, Instant now) {
   if (auto* dial = std::get_if<ServiceDial>(&errand)) {
+    if (dial->transport == pair::Transport::tcp) recognition_.dial_began(now);
     after(desk_.audit.newest_grave(), std::move(*dial));
   } else {
     auto& echo = std::get<Echo>(errand);
@@ -294,6 +297,7 @@ void Errands::records_written() {
 }
 
 void Errands::perform(const ServiceDial& dial) {
+  if (recognition_.is_gone()) return fail(dial.request, pair::Unanswered::unreachable);
   const TaskId task = desk_.new_task(session_);
   desk_.emit(Dial{task, dial.transport, {Endpoint{device_.address, dial.port}}, dial_timeout});
   errands_.emplace(task, dial);
@@ -317,6 +321,8 @@ void Errands::perform(const HandOver& connected) {
 
 Errands::Trouble Errands::handle(const Dialled& result, WallTime wall) {
   if (const auto dial = finish<ServiceDial>(result.task)) {
+    recognition_.dial_answered();
+    port_trouble_.connected(dial->transport, dial->port);
     const AuditQueue::Ticket record =
         flows_.open(dial->request, dial->engineer, dial->transport, dial->port, dial->service, wall);
     if (record != 0) {
@@ -335,8 +341,14 @@ Errands::Trouble Errands::handle(const Dialled& result, WallTime wall) {
   return Trouble::none;
 }
 
-Errands::Trouble Errands::handle(const DialFailed& result) {
+Errands::Trouble Errands::handle(const DialFailed& result, WallTime wall, Instant now) {
   if (const auto dial = finish<ServiceDial>(result.task)) {
+    if (result.why == pair::Unanswered::timed_out) port_trouble_.timed_out(dial->transport, dial->port, wall);
+    if (result.why == pair::Unanswered::timed_out || result.why == pair::Unanswered::unreachable) {
+      recognition_.dial_failed(now);
+    } else {
+      recognition_.dial_answered();
+    }
     fail(dial->request, result.why);
   } else if (const auto server = finish<ServerDial>(result.task)) {
     if (result.proxy && !server->target.empty()) {
@@ -364,7 +376,7 @@ Errands::Trouble Errands::handle(const Pinged& result) {
 void Errands::cancel_all() {
   for (const auto& [task, errand] : errands_) desk_.cancel(task);
   errands_.clear();
-  awaiting_neighbour_.clear();
+  awaiting_look_.clear();
   for (const Later& each : std::exchange(awaiting_record_, {})) {
     if (const auto* connected = std::get_if<HandOver>(&each.what)) desk_.emit(CloseHandle{connected->socket});
   }

@@ -2,7 +2,7 @@
 // relays, resolved names, echoes, the join key.
 //
 // A tunnel says what it means, never where that is. The device's address comes from the configuration and passes the
-// dial guard and a fresh neighbour lookup before each dial; the control server's from the configuration; a relay's from
+// dial guard and the device is recognised before each dial; the control server's from the configuration; a relay's from
 // the relay map, so it passes the endpoint guard after it is resolved. Through a proxy it is the name that is passed
 // on: then every address that the map or this host's own resolver gives for it passes the guard, and the name must be a
 // public one. Every request is answered exactly once. Limits
@@ -22,7 +22,9 @@
 #include "gate/desk.h"
 #include "gate/flows.h"
 #include "gate/inputs.h"
+#include "gate/port_trouble.h"
 #include "gate/proxy_trouble.h"
+#include "gate/recognition.h"
 #include "gate/warrant.h"
 #include "pair/ftp_ports.h"
 
@@ -43,22 +45,24 @@ class Errands {
   static constexpr std::size_t join_keys_max = 16;  // in one session
   static constexpr Duration dial_timeout = seconds(10);
   static constexpr Duration ping_timeout = seconds(5);
-  static constexpr Duration neighbour_timeout = seconds(3);
-  static constexpr Duration neighbour_fresh = seconds(3);
 
   enum class Trouble {
     none,
     broke_rules,    // what no tunnel of ours would send
-    other_device,   // another MAC address answers, or more than one
-    no_answer,      // nobody answers for the device's address
     guard_refuses,  // the host has changed so that the device may not be dialled
     join_key_gone,  // the file cannot be read
   };
 
-  Errands(SessionId session, const DeviceConfig& device, Desk& desk, const Admissions& admissions, Flows& flows)
-      : session_(session), device_(device), desk_(desk), admissions_(admissions), flows_(flows) {}
+  Errands(SessionId session, const DeviceConfig& device, Desk& desk, const Admissions& admissions, Flows& flows,
+          Recognition& recognition)
+      : session_(session),
+        device_(device),
+        desk_(desk),
+        admissions_(admissions),
+        flows_(flows),
+        recognition_(recognition) {}
 
-  void look_for_device();  // answered through NeighboursFound
+  void device_looked_at(Instant now);  // what waited for that goes on, or comes to nothing
 
   [[nodiscard]] Trouble handle(const pair::DialControl& request, Instant now);
   [[nodiscard]] Trouble handle(const pair::DialRelay& request, Instant now);
@@ -70,9 +74,8 @@ class Errands {
 
   [[nodiscard]] Trouble handle(const Resolved& result);
   [[nodiscard]] Trouble handle(const Dialled& result, WallTime wall);
-  [[nodiscard]] Trouble handle(const DialFailed& result);
+  [[nodiscard]] Trouble handle(const DialFailed& result, WallTime wall, Instant now);
   [[nodiscard]] Trouble handle(const Pinged& result);
-  [[nodiscard]] Trouble handle(const NeighboursFound& result, Instant now);  // `none`: it is the described device
   [[nodiscard]] Trouble handle(JoinKeyRead&& result);
   void records_written();
 
@@ -83,6 +86,9 @@ class Errands {
     std::string sentence;
     bool is_final = false;  // it would not help to wait
   };
+  // What the last connections to the device came to.
+  PortTrouble& port_trouble() { return port_trouble_; }
+  const PortTrouble& port_trouble() const { return port_trouble_; }
   const std::optional<ProxyRefusal>& proxy_refused_control() const { return proxy_refused_control_; }
   const std::optional<ProxyRefusal>& proxy_refused_relay() const { return proxy_refused_relay_; }
 
@@ -121,10 +127,9 @@ class Errands {
     Server server;
     std::string target = {};  // not empty: of the proxy
   };
-  struct Neighbour {};
   struct Key {};
   using ForDevice = std::variant<ServiceDial, Echo>;
-  using Errand = std::variant<ServiceDial, Echo, ServerName, ProxyName, ServerDial, Neighbour, Key>;
+  using Errand = std::variant<ServiceDial, Echo, ServerName, ProxyName, ServerDial, Key>;
 
   template <class T>
   std::size_t under_way() const;
@@ -146,10 +151,12 @@ class Errands {
   void proxy_failed(pair::RequestId request, Server server, const std::string& target, const ProxyTrouble& trouble);
   std::optional<ProxyRefusal>& proxy_refusal(Server server);
   Trouble for_device(ForDevice errand, Instant now);
+  void admit(ForDevice errand, Instant now);
   // The service that a dial belongs to, if the warrant opens it; uses up an announcement of FTP.
   std::optional<std::string> service_of(const pair::DialService& request, const std::string& engineer,
                                         const Warrant& warrant, Instant now);
-  void begin(ForDevice errand);
+  void begin(ForDevice errand, Instant now);
+  void give_up_dials();
   // Now, or once this record is written.
   void after(AuditQueue::Ticket record, std::variant<ServiceDial, Echo, HandOver> what);
   void perform(const ServiceDial& dial);
@@ -161,15 +168,16 @@ class Errands {
   Desk& desk_;
   const Admissions& admissions_;
   Flows& flows_;
+  Recognition& recognition_;
+  PortTrouble port_trouble_;
   std::map<TaskId, Errand> errands_;
-  std::vector<ForDevice> awaiting_neighbour_;
+  std::vector<ForDevice> awaiting_look_;
   struct Later {
     AuditQueue::Ticket record;
     std::variant<ServiceDial, Echo, HandOver> what;
   };
   std::vector<Later> awaiting_record_;
   std::set<pair::RequestId> owed_;  // requests not answered
-  std::optional<Instant> device_seen_;
   pair::FtpPorts ftp_ports_;
   std::size_t join_keys_ = 0;
   Budget servers_{servers_burst, servers_per_second};

@@ -72,9 +72,10 @@ AuditQueue::Ticket Flows::add(pair::RequestId id, Flow flow, WallTime wall) {
   return opening;
 }
 
-void Flows::closed(const pair::FlowClosed& report, WallTime wall) {
+std::optional<FlowEnded> Flows::closed(const pair::FlowClosed& report, WallTime wall) {
   const auto found = open_.find(report.request);
-  if (found == open_.end()) return;  // it was never opened, or the answer and the end of the request crossed
+  if (found == open_.end())
+    return std::nullopt;  // it was never opened, or the answer and the end of the request crossed
   Flow& flow = found->second;
   engineers_[flow.record.engineer].open--;
   if (flow.is_ping) {
@@ -83,8 +84,10 @@ void Flows::closed(const pair::FlowClosed& report, WallTime wall) {
     flow.record.bytes_to_device = report.bytes_to_device;
     flow.record.bytes_to_engineer = report.bytes_to_engineer;
   }
-  audit_.add(std::move(flow.record), wall);
+  FlowEnded record = std::move(flow.record);
   open_.erase(found);
+  audit_.add(record, wall);
+  return record;
 }
 
 void Flows::refuse(const std::string& engineer, const char* transport, std::uint16_t port, const char* why,

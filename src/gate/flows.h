@@ -47,7 +47,7 @@ class Flows {
   // Echo requests of one engineer are one flow, named by the first of them, until the tunnel closes it or ends.
   AuditQueue::Ticket open_ping(pair::RequestId id, const std::string& engineer, WallTime wall);
   void count_ping(const std::string& engineer, std::uint64_t bytes_to_device, std::uint64_t bytes_to_engineer);
-  void closed(const pair::FlowClosed& report, WallTime wall);
+  std::optional<FlowEnded> closed(const pair::FlowClosed& report, WallTime wall);  // its record, if it was open
   void refuse(const std::string& engineer, const char* transport, std::uint16_t port, const char* why, WallTime wall);
   void end_all(WallTime wall);  // the tunnel is gone: what it did not report stays unknown
 

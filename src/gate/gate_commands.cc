@@ -85,7 +85,7 @@ void Gate::Core::run(CommandId id, const Caller& caller, const OpenRequest& requ
   const auto added =
       sessions_.emplace(session, std::make_unique<Session>(session, device, *std::move(warrant), desk_, now));
   openers_.emplace(id, session);
-  added.first->second->begin();
+  added.first->second->begin(now);
 }
 
 Result<Warrant, Gate::Core::Refused> Gate::Core::judge(const Caller& caller, const OpenRequest& request, WallTime wall,
@@ -110,7 +110,7 @@ Result<Warrant, Gate::Core::Refused> Gate::Core::judge(const Caller& caller, con
                                           calendar_text(other.warrant().ends_wall) + ", by " +
                                           other.warrant().opened_by + "; close it first.");
   }
-  if (const auto refusal = guard_device(device->address, desk_.host())) {
+  if (const auto refusal = guard_device(device->address, device->known_by(), desk_.host())) {
     return refused(ExitCode::refused, "The device may not be dialled: " + sentence_of(*refusal, device->address) + ".");
   }
   if (!desk_.host_fits()) {

@@ -157,7 +157,7 @@ TEST(GateFlows, the_neighbour_is_looked_up_before_each_dial_or_shortly_before) {
   const SessionId session = site.open_with_alice();
   site.say(session, dial(2));
   site.neighbours[at("192.168.77.21")] = {*MacAddress::parse("02:00:00:00:00:99")};
-  site.pass(Errands::neighbour_fresh - milliseconds(1));
+  site.pass(Recognition::neighbour_fresh - milliseconds(1));
   site.say(session, dial(3));
   EXPECT_TRUE(connected(site, session, 3));
   site.pass(milliseconds(1));

@@ -221,7 +221,7 @@ TEST(GateOpen, what_the_dial_guard_refuses_does_not_open) {
   Site elsewhere(site_config(), host);
   expect_refused(elsewhere, elsewhere.open("mfp"), ExitCode::refused,
                  "The device may not be dialled: 192.168.77.21 is in none of this host's networks, so its MAC address "
-                 "cannot be checked.");
+                 "cannot be checked: set the device's serial.");
 }
 
 TEST(GateOpen, a_device_that_does_not_answer_or_is_not_the_described_one_does_not_open) {
@@ -229,15 +229,16 @@ TEST(GateOpen, a_device_that_does_not_answer_or_is_not_the_described_one_does_no
   silent.neighbours.clear();
   expect_refused(silent, silent.open("mfp"), ExitCode::not_reachable,
                  "Nothing answers at 192.168.77.21; check that mfp is switched on and connected.");
-  const std::string other =
-      "What answers at 192.168.77.21 is not the device with MAC address 02:da:00:00:4d:15, or not it alone; check "
-      "address and mac of mfp.";
   Site exchanged;
   exchanged.neighbours[at("192.168.77.21")] = {*MacAddress::parse("02:da:00:00:4d:99")};
-  expect_refused(exchanged, exchanged.open("mfp"), ExitCode::not_reachable, other);
+  expect_refused(exchanged, exchanged.open("mfp"), ExitCode::not_reachable,
+                 "What answers at 192.168.77.21 is not the device with MAC address 02:da:00:00:4d:15 but "
+                 "02:da:00:00:4d:99; check address and mac of mfp.");
   Site doubled;
   doubled.neighbours[at("192.168.77.21")].push_back(*MacAddress::parse("02:da:00:00:4d:99"));
-  expect_refused(doubled, doubled.open("mfp"), ExitCode::not_reachable, other);
+  expect_refused(doubled, doubled.open("mfp"), ExitCode::not_reachable,
+                 "More than one device answers at 192.168.77.21: 02:da:00:00:4d:15, 02:da:00:00:4d:99; give the others "
+                 "another address.");
   EXPECT_EQ(doubled.records("opened"), 0U);
 }
 

@@ -90,7 +90,10 @@ class HostileTunnel {
       case 10: site.manner = static_cast<SimulatedEdge::Manner>(random_.below(3)); break;
       case 11:
         if (random_.below(10) == 0) site.neighbours[at("192.168.77.21")].clear();
-        if (random_.below(10) == 0) site.neighbours[at("192.168.77.21")] = {site.config.devices[0].mac};
+        if (random_.below(10) == 0) site.neighbours[at("192.168.77.21")] = {*site.config.devices[0].mac};
+        if (random_.below(10) == 0) site.snmp[at("192.168.77.22")].serial = random_.below(3) == 0 ? "LABJ00022" : "";
+        if (random_.below(4) == 0) site.hold_looks = true;
+        if (random_.below(4) == 0) site.release_looks();
         break;
       case 12:
         if (random_.below(10) == 0) site.give(HostChanged{changed_host(site)});

@@ -10,6 +10,7 @@
 #include "gate/host_view.h"
 #include "gate/mac_address.h"
 #include "gate/proxy_trouble.h"
+#include "pair/serial_question.h"
 
 namespace quoin::gate {
 
@@ -68,6 +69,10 @@ struct NeighboursFound {
   TaskId task;
   std::vector<MacAddress> macs;  // none: nobody answered
 };
+struct SerialRead {
+  TaskId task;
+  pair::SerialAnswer answer;
+};
 struct JoinKeyRead {
   TaskId task;
   std::optional<std::string> key;  // without surrounding white space; nothing if it cannot be read
@@ -83,6 +88,6 @@ struct StopRequested {};
 
 using Input = std::variant<CommandArrived, CommandGone, ChildStarted, ChildFailed, ChildExited, ChildMessage,
                            ChildUnreachable, UdpBound, Resolved, Dialled, DialFailed, Pinged, NeighboursFound,
-                           JoinKeyRead, AuditAppended, HostChanged, StopRequested>;
+                           SerialRead, JoinKeyRead, AuditAppended, HostChanged, StopRequested>;
 
 }  // namespace quoin::gate

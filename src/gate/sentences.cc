@@ -1,5 +1,6 @@
 #include "gate/sentences.h"
 
+#include "gate/calendar.h"
 #include "gate/duration_text.h"
 
 namespace quoin::gate {
@@ -93,16 +94,70 @@ Session::Ending problem_ending(pair::ProblemKind kind, const std::string& text, 
   return slow_ending();
 }
 
-Session::Ending no_answer_ending(const DeviceConfig& device) {
-  return ending(
-      "it could not be opened: the device does not answer", ExitCode::not_reachable,
-      "Nothing answers at " + device.address.text() + "; check that " + device.name + " is switched on and connected.");
+Session::Ending silent_ending(const DeviceConfig& device, Finding::Kind silence) {
+  const auto because = [](const char* what, std::string sentence) {
+    return ending("it could not be opened: the device " + std::string(what), ExitCode::not_reachable,
+                  std::move(sentence));
+  };
+  const std::string address = device.address.text();
+  if (silence == Finding::Kind::no_snmp) {
+    return because("does not answer SNMP", device.name + " does not answer SNMP at " + address +
+                                               "; check that it is switched on, that its " +
+                                               "SNMP is, and address and community of " + device.name + ".");
+  }
+  if (silence == Finding::Kind::no_serial) {
+    return because("tells no serial number", "What answers SNMP at " + address +
+                                                 " tells no serial number; check address and serial of " + device.name +
+                                                 ".");
+  }
+  return because("does not answer",
+                 "Nothing answers at " + address + "; check that " + device.name + " is switched on and connected.");
 }
-Session::Ending other_device_ending(const DeviceConfig& device) {
-  return ending("another device than the described one answers at the address", ExitCode::not_reachable,
-                "What answers at " + device.address.text() + " is not the device with MAC address " +
-                    device.mac.text() + ", or not it alone; check address and mac of " + device.name + ".");
+
+Session::Ending other_device_ending(const DeviceConfig& device, const Finding& finding) {
+  const std::string address = device.address.text();
+  const auto because = [](std::string why, std::string sentence) {
+    return ending(std::move(why), ExitCode::not_reachable, std::move(sentence));
+  };
+  if (finding.kind == Finding::Kind::other_serial) {
+    return because("another device than the described one answers at the address, with serial number " + finding.serial,
+                   "What answers at " + address + " has serial number " + finding.serial + ", not " +
+                       device.serial.value_or("") + "; check address and serial of " + device.name + ".");
+  }
+  if (finding.kind == Finding::Kind::several_macs) {
+    std::vector<std::string> macs;
+    for (const MacAddress& mac : finding.macs) macs.push_back(mac.text());
+    return because(
+        "more than one device answers at the address: " + joined(macs),
+        "More than one device answers at " + address + ": " + joined(macs) + "; give the others another address.");
+  }
+  const std::string mac = finding.macs.empty() ? "" : finding.macs.front().text();
+  return because("another device than the described one answers at the address: " + mac,
+                 "What answers at " + address + " is not the device with MAC address " +
+                     (device.mac ? device.mac->text() : "") + " but " + mac + "; check address and mac of " +
+                     device.name + ".");
 }
+
+std::string silence_sentence(const DeviceConfig& device, Finding::Kind silence, WallTime since) {
+  const std::string at = " at " + device.address.text();
+  const std::string from = " since " + calendar_text(since);
+  const std::string until = "; nothing new is connected until it ";
+  if (silence == Finding::Kind::no_snmp) {
+    return device.name + " has not answered SNMP with its community" + at + from +
+           ": its SNMP is off, its community was changed, or it hangs" + until + "answers";
+  }
+  if (silence == Finding::Kind::no_serial) {
+    return device.name + " has told no serial number by SNMP" + at + from +
+           ": it is starting, or something else has its address" + until + "tells it";
+  }
+  const char* asked = device.address.is_v4() ? " has not answered ARP" : " has not answered neighbour solicitations";
+  return device.name + asked + at + from + ": it is off, unplugged or has another address" + until + "answers";
+}
+
+std::string recognised_again_sentence(const DeviceConfig& device) {
+  return device.name + " is recognised again";
+}
+
 Session::Ending slow_ending() {
   return ending(
       "it could not be opened: no connection within 20 seconds", ExitCode::not_reachable,
@@ -179,6 +234,7 @@ std::string status_text(const Reply& reply) {
     }
     if (each.ends_soon) out += "  warning    " + ends_soon_sentence(each.device) + "\n";
     if (!each.problem.empty()) out += "  problem    " + each.problem + "\n";
+    if (!each.device_problem.empty()) out += "  device     " + each.device_problem + "\n";
   }
   out.pop_back();
   return out;

@@ -16,8 +16,8 @@ Session::Ending problem_ending(pair::ProblemKind kind, const std::string& text, 
 // Whether waiting can help.
 bool is_final(pair::ProblemKind kind);
 
-Session::Ending no_answer_ending(const DeviceConfig& device);
-Session::Ending other_device_ending(const DeviceConfig& device);
+Session::Ending silent_ending(const DeviceConfig& device, Finding::Kind silence);
+Session::Ending other_device_ending(const DeviceConfig& device, const Finding& finding);
 Session::Ending slow_ending();
 Session::Ending moved_ending(const DeviceConfig& device);
 Session::Ending own_network_ending(const DeviceConfig& device, const IpAddress& address, const Prefix& network,
@@ -31,6 +31,9 @@ Session::Ending rules_ending(const std::string& what);
 
 std::string opened_sentence(const DeviceStatus& status, Duration lasts);
 std::string extended_sentence(const DeviceStatus& status, Duration lasts);
+// While it is open.
+std::string silence_sentence(const DeviceConfig& device, Finding::Kind silence, WallTime since);
+std::string recognised_again_sentence(const DeviceConfig& device);
 std::string ends_soon_sentence(const std::string& device);
 std::string status_text(const Reply& reply);
 std::string problem_word(pair::ProblemKind kind);

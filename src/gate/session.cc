@@ -15,32 +15,15 @@ Session::Session(SessionId id, const DeviceConfig& device, Warrant warrant, Desk
       warrant_(std::move(warrant)),
       desk_(desk),
       flows_(device.name, desk.audit),
-      errands_(id, device, desk, admissions_, flows_),
+      recognition_(id, device, desk),
+      errands_(id, device, desk, admissions_, flows_, recognition_),
       opening_ends_(now + opening_max),
       messages_counted_(now) {}
 
 // ---- from the command to an open door ---------------------------------------------------------------------------
 
-void Session::begin() {
-  errands_.look_for_device();
-}
-
-void Session::handle(NeighboursFound&& result, WallTime wall, Instant now) {
-  const Errands::Trouble found = errands_.handle(result, now);
-  if (phase_ != Phase::checking) return trouble(found, wall, now);
-  if (found == Errands::Trouble::no_answer) return end(no_answer_ending(device_), wall, now);
-  if (found != Errands::Trouble::none) return end(other_device_ending(device_), wall, now);
-  phase_ = Phase::recording;
-  grant_ = desk_.audit.add(WarrantOpened{.device = device_.name,
-                                         .address = device_.address.text(),
-                                         .mac = device_.mac.text(),
-                                         .services = service_names(warrant_.services),
-                                         .engineers = warrant_.engineers,
-                                         .opened_by = warrant_.opened_by,
-                                         .reason = warrant_.reason,
-                                         .until = calendar_text(warrant_.ends_wall)},
-                           wall);
-  desk_.audit.hurry();
+void Session::begin(Instant now) {
+  recognition_.check(now);
 }
 
 void Session::records_written(WallTime wall, Instant now) {
@@ -172,6 +155,7 @@ void Session::leave(Ending&& ending, bool at_once, WallTime wall, Instant now) {
   }
   desk_.lock.close(device_.name);
   errands_.cancel_all();
+  recognition_.cancel_all();
   const bool granted = phase_ > Phase::recording || (grant_ && !desk_.audit.is_void(*grant_));
   if (granted) {
     desk_.audit.add(WarrantClosed{.device = device_.name,
@@ -207,6 +191,7 @@ void Session::kill(Instant now) {
 
 void Session::finish(WallTime wall) {
   errands_.cancel_all();
+  recognition_.cancel_all();
   flows_.end_all(wall);
   phase_ = Phase::gone;
   kill_at_.reset();
@@ -233,8 +218,9 @@ void Session::child_unreachable(const std::string& why, WallTime wall, Instant n
 
 void Session::host_changed(WallTime wall, Instant now) {
   if (phase_ == Phase::closing || phase_ == Phase::gone) return;
-  const auto refusal = guard_device(device_.address, desk_.host());
+  const auto refusal = guard_device(device_.address, device_.known_by(), desk_.host());
   if (refusal || !desk_.host_fits()) return trouble(Errands::Trouble::guard_refuses, wall, now);
+  recognition_.host_changed(now);
   if (child_ == Child::running) desk_.send(id_, pair::OwnPrefixes{desk_.own_prefixes()});
 }
 
@@ -250,6 +236,7 @@ bool Session::past_deadline(WallTime wall, Instant now) {
 void Session::handle_timeout(WallTime wall, Instant now) {
   if (past_deadline(wall, now)) return;
   warn_in_time(wall, now);
+  recognition_.handle_timeout(now);
   if (is_opening() && now >= opening_ends_) {
     const bool said = newest_problem_ && problems_.contains(*newest_problem_);
     if (phase_ == Phase::recording) return end(slow_audit_ending(), wall, now);
@@ -263,8 +250,10 @@ void Session::handle_timeout(WallTime wall, Instant now) {
 }
 
 std::optional<Instant> Session::next_timeout() const {
-  if (is_opening()) return opening_ends_;
-  return kill_at_ ? kill_at_ : doubt_at_;
+  std::optional<Instant> next = is_opening() ? std::optional(opening_ends_) : kill_at_ ? kill_at_ : doubt_at_;
+  const auto check = recognition_.next_timeout();
+  if (check && (!next || *check < *next)) next = check;
+  return next;
 }
 
 }  // namespace quoin::gate

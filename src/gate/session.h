@@ -19,6 +19,7 @@
 #include "gate/errands.h"
 #include "gate/flows.h"
 #include "gate/inputs.h"
+#include "gate/recognition.h"
 #include "gate/warrant.h"
 
 namespace quoin::gate {
@@ -48,7 +49,7 @@ class Session {
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
-  void begin();
+  void begin(Instant now);
   void child_started(WallTime wall, Instant now);
   void child_failed(const std::string& why, WallTime wall, Instant now);
   void child_exited(const std::string& how, WallTime wall, Instant now);
@@ -60,6 +61,7 @@ class Session {
   void handle(DialFailed&& result, WallTime wall, Instant now);
   void handle(Pinged&& result, WallTime wall, Instant now);
   void handle(NeighboursFound&& result, WallTime wall, Instant now);
+  void handle(SerialRead&& result, WallTime wall, Instant now);
   void handle(JoinKeyRead&& result, WallTime wall, Instant now);
   void records_written(WallTime wall, Instant now);
   void host_changed(WallTime wall, Instant now);
@@ -86,6 +88,14 @@ class Session {
 
  private:
   enum class Child : std::uint8_t { none, asked_for, running, killed, gone };
+
+  // session_device.cc
+  void found(const std::optional<Finding>& finding, WallTime wall, Instant now);
+  void recognised(WallTime wall);
+  void silent(Finding::Kind kind, WallTime wall, Instant now);
+  void another(const Finding& finding, WallTime wall, Instant now);
+  void finished(const pair::FlowClosed& report, WallTime wall);
+  std::string device_problem() const;
 
   void start(WallTime wall, Instant now);
   void introduce();  // the first message to a tunnel
@@ -116,7 +126,7 @@ class Session {
   void on(const pair::Registered& m, WallTime wall, Instant now);
   void on(const pair::Online& m, WallTime wall, Instant now);
   void on(const pair::PathReport& m, WallTime, Instant) { admissions_.path_changed(m); }
-  void on(const pair::FlowClosed& m, WallTime wall, Instant) { flows_.closed(m, wall); }
+  void on(const pair::FlowClosed& m, WallTime wall, Instant) { finished(m, wall); }
   void on(const pair::Problem& m, WallTime wall, Instant now);
   void on(const pair::Solved& m, WallTime, Instant) { problems_.erase(m.kind); }
   void on(const pair::LoggedOut&, WallTime, Instant) {}  // its exit follows, or the kill
@@ -128,6 +138,7 @@ class Session {
   Desk& desk_;
   Admissions admissions_;
   Flows flows_;
+  Recognition recognition_;
   Errands errands_;
 
   Phase phase_ = Phase::checking;
@@ -145,6 +156,12 @@ class Session {
   std::optional<Extension> extension_;  // being written down
   bool may_warn_ = false;               // the log has not been told of this end, which was further away once
   std::optional<Reply> extension_verdict_;
+
+  struct Silence {
+    Finding::Kind kind;
+    WallTime since;
+  };
+  std::optional<Silence> silence_;  // of the device
 
   std::optional<pair::Registered> registered_;
   std::size_t registrations_written_ = 0;

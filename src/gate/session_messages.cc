@@ -59,13 +59,10 @@ void Session::handle(const Result<pair::FromTunnel, pair::MessageError>& message
 
 void Session::trouble(Errands::Trouble trouble, WallTime wall, Instant now) {
   switch (trouble) {
-    case Errands::Trouble::none:
-    case Errands::Trouble::no_answer:  // it may be asleep; the engineer sees that it is unreachable
-      return;
+    case Errands::Trouble::none: return;
     case Errands::Trouble::broke_rules: return end_and_kill(rules_ending("a request that may not be made"), wall, now);
-    case Errands::Trouble::other_device: return end(other_device_ending(device_), wall, now);
     case Errands::Trouble::guard_refuses: {
-      const auto refusal = guard_device(device_.address, desk_.host());
+      const auto refusal = guard_device(device_.address, device_.known_by(), desk_.host());
       const std::string what = refusal ? sentence_of(*refusal, device_.address) : "this host has too many networks";
       return end({.why = "the dial guard refuses the device: " + what,
                   .code = ExitCode::refused,
@@ -175,14 +172,6 @@ void Session::on(const pair::ControlIgnored& m, WallTime wall, Instant) {
 void Session::handle(Resolved&& result, WallTime wall, Instant now) {
   trouble(errands_.handle(result), wall, now);
 }
-void Session::handle(Dialled&& result, WallTime wall, Instant now) {
-  // The door may have shut while the device took its time to answer.
-  if (past_deadline(wall, now)) return desk_.emit(CloseHandle{result.socket});
-  trouble(errands_.handle(result, wall), wall, now);
-}
-void Session::handle(DialFailed&& result, WallTime wall, Instant now) {
-  trouble(errands_.handle(result), wall, now);
-}
 void Session::handle(Pinged&& result, WallTime wall, Instant now) {
   trouble(errands_.handle(result), wall, now);
 }
@@ -212,6 +201,7 @@ DeviceStatus Session::status(WallTime wall, Instant now) const {
     out.problem = problem_word(*newest_problem_);
     if (const std::string text = detail_of(*newest_problem_); !text.empty()) out.problem += " (" + text + ")";
   }
+  if (phase_ == Phase::open) out.device_problem = device_problem();
   out.flows = flows_.open();
   for (const auto& [key, node] : admissions_.nodes()) {
     if (node.verdict != Admissions::Verdict::admitted || out.paths.size() >= paths_shown_max) continue;

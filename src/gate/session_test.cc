@@ -43,7 +43,9 @@ class SessionAlone : public testing::Test {
 TEST_F(SessionAlone, errands_ask_the_dial_guard_before_each_dial_and_ping) {
   Admissions admissions;
   Flows flows("mfp", desk_.audit);
-  Errands errands(1, *desk_.config.device("mfp"), desk_, admissions, flows);
+  Recognition recognition(1, *desk_.config.device("mfp"), desk_);
+  Errands errands(1, *desk_.config.device("mfp"), desk_, admissions, flows, recognition);
+  recognition.check(now);
   ASSERT_EQ(admissions.judge({node_key(1), "alice@example.com", false}, {"*"}, {}).verdict,
             Admissions::Verdict::recording);
   admissions.recorded_under(node_key(1), desk_.audit.add(EngineerAdmitted{}, wall));
@@ -67,7 +69,8 @@ TEST_F(SessionAlone, errands_ask_the_dial_guard_before_each_dial_and_ping) {
 TEST_F(SessionAlone, flows_have_a_rate_so_that_their_records_do_not_fill_a_disk) {
   Admissions admissions;
   Flows flows("mfp", desk_.audit);
-  Errands errands(1, *desk_.config.device("mfp"), desk_, admissions, flows);
+  Recognition recognition(1, *desk_.config.device("mfp"), desk_);
+  Errands errands(1, *desk_.config.device("mfp"), desk_, admissions, flows, recognition);
   admissions.judge({node_key(1), "alice@example.com", false}, {"*"}, {});
   admissions.recorded_under(node_key(1), desk_.audit.add(EngineerAdmitted{}, wall));
   write_records();
@@ -97,7 +100,8 @@ TEST_F(SessionAlone, flows_have_a_rate_so_that_their_records_do_not_fill_a_disk)
 TEST_F(SessionAlone, the_name_of_the_control_server_does_not_lead_to_a_metadata_service) {
   const Admissions admissions;
   Flows flows("mfp", desk_.audit);
-  Errands errands(1, *desk_.config.device("mfp"), desk_, admissions, flows);
+  Recognition recognition(1, *desk_.config.device("mfp"), desk_);
+  Errands errands(1, *desk_.config.device("mfp"), desk_, admissions, flows, recognition);
   ASSERT_EQ(errands.handle(pair::DialControl{1}, now), Errands::Trouble::none);
   ASSERT_EQ(effects<Resolve>().size(), 1U);
   const TaskId task = effects<Resolve>()[0].task;
@@ -110,7 +114,8 @@ TEST_F(SessionAlone, the_name_of_the_control_server_does_not_lead_to_a_metadata_
 TEST_F(SessionAlone, servers_are_looked_for_at_a_rate) {
   const Admissions admissions;
   Flows flows("mfp", desk_.audit);
-  Errands errands(1, *desk_.config.device("mfp"), desk_, admissions, flows);
+  Recognition recognition(1, *desk_.config.device("mfp"), desk_);
+  Errands errands(1, *desk_.config.device("mfp"), desk_, admissions, flows, recognition);
   const auto ask = [&](pair::RequestId id, Instant when) {
     desk_.effects.clear();
     EXPECT_EQ(errands.handle(pair::ResolveStun{id, "stun", at("203.0.113.20"), std::nullopt, 3478}, when),
@@ -154,8 +159,8 @@ TEST(AdmissionsAlone, a_crowd_of_strangers_does_not_shut_a_named_engineer_out) {
 
 TEST_F(SessionAlone, a_session_looks_at_the_lock_with_each_message_itself) {
   Session session(1, *desk_.config.device("mfp"), warrant(), desk_, now);
-  session.begin();
-  session.handle(NeighboursFound{effects<LookupNeighbour>().at(0).task, {desk_.config.device("mfp")->mac}}, wall, now);
+  session.begin(now);
+  session.handle(NeighboursFound{effects<LookupNeighbour>().at(0).task, {*desk_.config.device("mfp")->mac}}, wall, now);
   write_records();
   session.records_written(wall, now);
   session.child_started(wall, now);
@@ -177,8 +182,8 @@ TEST_F(SessionAlone, a_session_looks_at_the_lock_with_each_message_itself) {
 
 TEST_F(SessionAlone, a_tunnel_that_comes_up_after_its_session_ended_is_killed_and_told_nothing) {
   Session session(1, *desk_.config.device("mfp"), warrant(), desk_, now);
-  session.begin();
-  session.handle(NeighboursFound{effects<LookupNeighbour>().at(0).task, {desk_.config.device("mfp")->mac}}, wall, now);
+  session.begin(now);
+  session.handle(NeighboursFound{effects<LookupNeighbour>().at(0).task, {*desk_.config.device("mfp")->mac}}, wall, now);
   write_records();
   session.records_written(wall, now);
   ASSERT_EQ(effects<StartChild>().size(), 1U);

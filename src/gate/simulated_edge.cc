@@ -9,7 +9,10 @@
 namespace quoin::gate {
 
 SimulatedEdge::SimulatedEdge(Config settings, HostView view) : config(std::move(settings)), host(std::move(view)) {
-  for (const DeviceConfig& device : config.devices) neighbours[device.address] = {device.mac};
+  for (const DeviceConfig& device : config.devices) {
+    if (device.mac) neighbours[device.address] = {*device.mac};
+    if (device.serial) snmp[device.address] = {device.community, *device.serial};
+  }
   restart();
 }
 
@@ -19,6 +22,7 @@ void SimulatedEdge::restart() {
   inputs_.clear();
   held_dials_.clear();
   held_appends_.clear();
+  held_looks_.clear();
   append_under_way_ = false;
   AuditVerifier verifier(audit_head.empty() ? std::nullopt : std::optional<std::string_view>(audit_head));
   verifier.feed(bytes_of(audit_file));
@@ -111,15 +115,15 @@ void SimulatedEdge::perform(Effect effect) {
     pings.push_back(*ping);
     const bool pinned =
         std::ranges::find(config.devices, ping->address, &DeviceConfig::address) != config.devices.end();
-    promise(pinned && !guard_device(ping->address, host), "only devices are pinged");
+    promise(pinned && !guard_device(ping->address, known_by(ping->address), host), "only devices are pinged");
     inputs_.push_back(Pinged{ping->task, answers_pings});
   }
-  if (auto* lookup = std::get_if<LookupNeighbour>(&effect)) {
-    inputs_.push_back(NeighboursFound{lookup->task, neighbours[lookup->address]});
-  }
+  if (auto* lookup = std::get_if<LookupNeighbour>(&effect)) on(*lookup);
+  if (auto* reading = std::get_if<ReadSerial>(&effect)) on(*reading);
   if (auto* key = std::get_if<ReadJoinKey>(&effect)) inputs_.push_back(JoinKeyRead{key->task, join_key});
   if (auto* cancel = std::get_if<CancelTask>(&effect)) {
     cancelled_.insert(cancel->task);
+    held_looks_.erase(cancel->task);
     std::erase_if(held_dials_, [&](const Dial& dial) { return dial.task == cancel->task; });
   }
   if (auto* reply = std::get_if<SendReply>(&effect)) {
@@ -135,6 +139,45 @@ void SimulatedEdge::perform(Effect effect) {
   }
   if (auto* line = std::get_if<WriteLog>(&effect)) log.push_back(line->sentence);
   if (std::get_if<Finished>(&effect) != nullptr) finished = true;
+}
+
+KnownBy SimulatedEdge::known_by(const IpAddress& device) const {
+  return std::ranges::find(config.devices, device, &DeviceConfig::address)->known_by();
+}
+
+void SimulatedEdge::on(const LookupNeighbour& effect) {
+  lookups.push_back(effect);
+  promise(is_on_link(effect.address, host), "only neighbours are looked up");
+  std::vector<MacAddress> macs = neighbours[effect.address];
+  if (effect.which == Neighbours::first && macs.size() > 1) macs.resize(1);
+  answer_look(NeighboursFound{effect.task, std::move(macs)}, effect.task);
+}
+
+void SimulatedEdge::on(const ReadSerial& effect) {
+  readings.push_back(effect);
+  const bool may_be_asked =
+      is_device(effect.device) && !guard_device(effect.device.address, known_by(effect.device.address), host);
+  promise(may_be_asked && effect.device.port == 161, "only devices are asked by SNMP");
+  pair::SerialAnswer answer;
+  const auto agent = snmp.find(effect.device.address);
+  if (agent != snmp.end() && agent->second.community == effect.community) {
+    answer = pair::serial_answer_of(bytes_of(agent->second.serial));
+  }
+  answer_look(SerialRead{effect.task, answer}, effect.task);
+}
+
+void SimulatedEdge::answer_look(Input answer, TaskId task) {
+  if (hold_looks) {
+    held_looks_.emplace(task, std::move(answer));
+  } else {
+    inputs_.push_back(std::move(answer));
+  }
+}
+
+void SimulatedEdge::release_looks() {
+  hold_looks = false;
+  for (auto& [task, answer] : std::exchange(held_looks_, {})) inputs_.push_back(std::move(answer));
+  settle();
 }
 
 void SimulatedEdge::on(const StartChild& effect) {
@@ -240,7 +283,7 @@ void SimulatedEdge::on(const Dial& effect) {
         (config.proxy->address() == to.address || std::ranges::count(names[config.proxy->host], to.address) > 0);
     promise(is_proxy == !effect.through_proxy_to.empty(), "nobody but the proxy is asked to connect");
     const bool is_server = is_proxy || is_control || guard.allows(to, path::EndpointUse::relay_or_stun);
-    promise(is_device(to) ? !guard_device(to.address, host) : is_server,
+    promise(is_device(to) ? !guard_device(to.address, known_by(to.address), host) : is_server,
             "only devices, control and relays are dialled");
     if (!is_device(to)) continue;
     promise(effect.candidates.size() == 1, "a device has one address");
@@ -266,6 +309,9 @@ void SimulatedEdge::answer_dial(const Dial& dial) {
   }
   for (const Endpoint& to : dial.candidates) {
     if (!listening.contains(to) && dial.transport == pair::Transport::tcp) continue;
+    if (const auto fails = dial_fails.find(to); fails != dial_fails.end()) {
+      return inputs_.push_back(DialFailed{dial.task, fails->second});
+    }
     inputs_.push_back(Dialled{dial.task, new_handle(), to});
     if (is_device(to)) to_devices_.insert(last_handle_);
     return;

@@ -34,13 +34,20 @@ class SimulatedEdge {
 
   // ---- the world, which tests change as they like
   std::map<IpAddress, std::vector<MacAddress>> neighbours;
+  struct SnmpAgent {
+    std::string community;
+    std::string serial;  // empty: it tells none
+  };
+  std::map<IpAddress, SnmpAgent> snmp;
   std::map<std::string, std::vector<IpAddress>> names;
   std::set<Endpoint> listening;  // who accepts; others refuse
+  std::map<Endpoint, pair::Unanswered> dial_fails;
   bool answers_pings = true;
   bool disk_works = true;
   bool children_start = true;
   bool hold_dials = false;  // they stay unanswered
   bool hold_appends = false;
+  bool hold_looks = false;                            // at the device: neighbours and serial numbers stay unknown
   bool hold_exits = false;                            // a killed child does not go
   std::map<std::string, ProxyTrouble> proxy_refuses;  // by HOST:PORT; it connects to all others
   std::optional<std::string> join_key = "tskey-auth-1234";
@@ -57,6 +64,7 @@ class SimulatedEdge {
   void jump_calendar(Duration by) { wall += by; }
   void release_appends();
   void release_dials();
+  void release_looks();
   void restart();  // the gate dies and is started again; its children die with it
 
   // ---- what has come of it
@@ -86,6 +94,8 @@ class SimulatedEdge {
   std::map<SessionId, Tunnel> tunnels;
   std::vector<Dial> dials;
   std::vector<Ping> pings;
+  std::vector<LookupNeighbour> lookups;
+  std::vector<ReadSerial> readings;
   std::set<HandleId> handles;  // descriptors that the edge holds for the gate
   std::string audit_file;
   std::string audit_head;
@@ -103,11 +113,15 @@ class SimulatedEdge {
   void on(SendToChild& effect);
   void on(const Dial& effect);
   void on(const AppendAudit& effect);
+  void on(const LookupNeighbour& effect);
+  void on(const ReadSerial& effect);
+  void answer_look(Input answer, TaskId task);
   void honest_answer(SessionId session, const pair::FromGate& message);
   void answer_dial(const Dial& dial);
   bool is_device(const Endpoint& to) const;
   void append(const AppendAudit& effect);
   void promise(bool kept, const char* what);
+  KnownBy known_by(const IpAddress& device) const;
   HandleId new_handle();
 
   std::deque<Input> inputs_;
@@ -116,6 +130,7 @@ class SimulatedEdge {
   std::map<CommandId, Instant> updated_;
   std::vector<Dial> held_dials_;
   std::vector<AppendAudit> held_appends_;
+  std::map<TaskId, Input> held_looks_;
   std::set<TaskId> cancelled_;
   CommandId last_command_ = 0;
   HandleId last_handle_ = 0;

@@ -6,6 +6,7 @@
 #include "gate/config.h"
 #include "gate/dial_guard.h"
 #include "gate/lock.h"
+#include "pair/serial_question.h"
 #include "pair/text.h"
 
 namespace {
@@ -23,7 +24,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   require(!config->devices.empty() && config->devices.size() <= gate::devices_max);
   for (const gate::DeviceConfig& device : config->devices) {
-    require(!gate::guard_address(device.address) && device.mac.is_one_device());
+    require(!gate::guard_address(device.address) && (device.mac || device.serial));
+    require(!device.mac || device.mac->is_one_device());
+    require(!device.serial || quoin::pair::is_serial(*device.serial));
+    require(quoin::pair::is_community(device.community));
     require(config->device(device.name) == &device);
   }
   require(!config->warrant.engineers.empty());

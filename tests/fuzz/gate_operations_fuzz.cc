@@ -45,6 +45,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     config.proxy = gate::parse_proxy_url("http://lab:lab@192.168.77.8:3128").value();
     config.proxy->none_for.add("relay.example.com");
   }
+  if (size % 3 == 1) config.devices[1].serial = "LABJ00022";
   gate::Site site(config);
   site.listening.insert({gate::at("192.168.77.8"), 3128});
   for (int step = 0; step < 500 && !random.used_up(); step++) {

@@ -1,2 +1,3 @@
 quoin_fuzz(pair_from_tunnel_fuzz LAYERS pair base crypto SOURCES pair_from_tunnel_fuzz.cc)
 quoin_fuzz(pair_from_gate_fuzz LAYERS pair base crypto SOURCES pair_from_gate_fuzz.cc)
+quoin_fuzz(pair_serial_answer_fuzz LAYERS pair base crypto SOURCES pair_serial_answer_fuzz.cc)

@@ -1,0 +1,40 @@
+#include "serial_reading.h"
+
+#include <utility>
+
+#include "io/clock.h"
+
+namespace quoin::apps {
+
+Result<std::unique_ptr<SerialReading>, std::string> SerialReading::start(io::Loop& loop, const std::string& program,
+                                                                         io::Descriptor socket,
+                                                                         const std::string& community, Duration within,
+                                                                         Done done) {
+  std::unique_ptr<SerialReading> reading(new SerialReading(loop, std::move(done)));
+  SerialReading* self = reading.get();
+  auto process = io::Child::start(loop, program, {}, {}, [](io::ExitStatus) {});  // its pair tells first
+  if (!process) return failure("a device cannot be asked by SNMP: " + process.error().text());
+  reading->process_ = std::move(*process);
+  io::Seqpacket::Handlers handlers;
+  handlers.received = [self](io::Seqpacket::Received packet) {
+    const auto answer = packet.cut || packet.descriptors_lost ? std::nullopt : pair::decode_answer(packet.bytes);
+    self->finish(answer.value_or(pair::SerialAnswer{}));
+  };
+  handlers.closed = [self] { self->finish({}); };
+  reading->pair_ = std::make_unique<io::Seqpacket>(loop, reading->process_->take_pair(), 0, std::move(handlers));
+  std::vector<io::Descriptor> beside;
+  beside.push_back(std::move(socket));
+  if (!reading->pair_->send(pair::encode_question(community), std::move(beside))) {
+    return failure<std::string>("a device cannot be asked by SNMP: quoin-snmp does not take the question");
+  }
+  reading->timer_.set(io::now() + within);
+  return reading;
+}
+
+void SerialReading::finish(pair::SerialAnswer answer) {
+  timer_.clear();
+  process_->kill();
+  if (Done done = std::exchange(done_, nullptr)) done(std::move(answer));
+}
+
+}  // namespace quoin::apps

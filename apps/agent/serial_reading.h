@@ -1,0 +1,34 @@
+// One run of quoin-snmp: the question and its socket go in, the answer comes out, and the process is gone. Whatever
+// else it does (ends, says nothing, says something else) is no answer.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "io/seqpacket.h"
+#include "io/spawn.h"
+#include "io/timer.h"
+#include "pair/serial_question.h"
+
+namespace quoin::apps {
+
+// Destroying it kills the process; `done` may destroy it only later, from the loop.
+class SerialReading {
+ public:
+  using Done = std::move_only_function<void(pair::SerialAnswer)>;
+  // The error is a sentence for the log.
+  static Result<std::unique_ptr<SerialReading>, std::string> start(io::Loop& loop, const std::string& program,
+                                                                   io::Descriptor socket, const std::string& community,
+                                                                   Duration within, Done done);
+
+ private:
+  SerialReading(io::Loop& loop, Done done) : done_(std::move(done)), timer_(loop, [this] { finish({}); }) {}
+  void finish(pair::SerialAnswer answer);
+
+  Done done_;
+  io::Timer timer_;
+  std::unique_ptr<io::Child> process_;
+  std::unique_ptr<io::Seqpacket> pair_;
+};
+
+}  // namespace quoin::apps

@@ -1,0 +1,157 @@
+#include "gate/recognition.h"
+
+#include <algorithm>
+
+namespace quoin::gate {
+namespace {
+
+constexpr std::uint16_t snmp_port = 161;
+
+// What the hardware addresses that answered tell by themselves; `described` if they leave nothing to be said against.
+Finding judge(std::vector<MacAddress> macs, const std::optional<MacAddress>& described) {
+  if (macs.empty()) return {Finding::Kind::no_neighbour};
+  std::ranges::sort(macs);
+  macs.erase(std::ranges::unique(macs).begin(), macs.end());
+  if (macs.size() > 1) return {Finding::Kind::several_macs, std::move(macs)};
+  if (described && macs.front() != *described) return {Finding::Kind::other_mac, std::move(macs)};
+  return {};
+}
+
+}  // namespace
+
+bool is_silence(Finding::Kind kind) {
+  return kind == Finding::Kind::no_neighbour || kind == Finding::Kind::no_snmp || kind == Finding::Kind::no_serial;
+}
+
+bool is_another(Finding::Kind kind) {
+  return kind != Finding::Kind::described && !is_silence(kind);
+}
+
+// ---- when -------------------------------------------------------------------------------------------------------
+
+void Recognition::check(Instant now) {
+  if (look_ != Look::none) return;
+  began_ = now;
+  next_.reset();
+  if (is_on_link()) return look_for_neighbours(Look::neighbours);
+  // What the guard refuses ends the session; until then there is nothing to be asked.
+  if (!look_for_serial()) next_ = now + every_while_silent;
+}
+
+void Recognition::dial_began(Instant now) {
+  if (!doubt_) doubt_ = now + dial_is_slow;
+}
+
+void Recognition::dial_answered() {
+  doubt_.reset();
+}
+
+void Recognition::dial_failed(Instant now) {
+  if (state_ != State::recognised || look_ != Look::none) return;
+  const Instant soon = std::max(now, began_ + after_failed_dial);
+  if (!next_ || soon < *next_) next_ = soon;
+}
+
+void Recognition::host_changed(Instant now) {
+  if (state_ == State::another) return;
+  cancel_all();
+  if (state_ == State::recognised) state_ = State::unknown;  // the same address may lead somewhere else now
+  neighbour_seen_.reset();
+  check(now);
+}
+
+void Recognition::handle_timeout(Instant now) {
+  if (doubt_ && now >= *doubt_) {
+    doubt_.reset();
+    dial_failed(now);
+  }
+  if (next_ && now >= *next_) check(now);
+}
+
+std::optional<Instant> Recognition::next_timeout() const {
+  if (!doubt_ || (look_ == Look::none && next_ && *next_ < *doubt_)) return look_ == Look::none ? next_ : std::nullopt;
+  return doubt_;
+}
+
+void Recognition::cancel_all() {
+  if (task_) desk_.cancel(*task_);
+  task_.reset();
+  look_ = Look::none;
+  next_.reset();
+  doubt_.reset();
+}
+
+Recognition::Answer Recognition::ask(Instant now) {
+  switch (state_) {
+    case State::unknown: return Answer::later;
+    case State::silent:
+    case State::another: return Answer::no;
+    case State::recognised: break;
+  }
+  const bool needs_no_glance = !device_.mac || !is_on_link();
+  if (needs_no_glance || (neighbour_seen_ && now < *neighbour_seen_ + neighbour_fresh)) return Answer::yes;
+  if (look_ == Look::none) look_for_neighbours(Look::glance);
+  return Answer::later;
+}
+
+// ---- how --------------------------------------------------------------------------------------------------------
+
+void Recognition::look_for_neighbours(Look look) {
+  look_ = look;
+  task_ = desk_.new_task(session_);
+  desk_.emit(LookupNeighbour{*task_, device_.address, neighbour_timeout,
+                             look == Look::glance ? Neighbours::first : Neighbours::all});
+}
+
+bool Recognition::look_for_serial() {
+  if (guard_device(device_.address, device_.known_by(), desk_.host())) return false;
+  look_ = Look::serial;
+  task_ = desk_.new_task(session_);
+  desk_.emit(ReadSerial{*task_, Endpoint{device_.address, snmp_port}, device_.community, serial_timeout});
+  return true;
+}
+
+std::optional<Finding> Recognition::handle(const NeighboursFound& found, Instant now) {
+  if (task_ != found.task) return std::nullopt;
+  task_.reset();
+  Finding finding = judge(found.macs, device_.mac);
+  if (finding.kind == Finding::Kind::described) {
+    neighbour_seen_ = now;
+    if (look_ == Look::neighbours && device_.serial) {
+      if (look_for_serial()) return std::nullopt;
+      finding.kind = Finding::Kind::no_snmp;
+    }
+  }
+  return finished(std::move(finding), now);
+}
+
+std::optional<Finding> Recognition::handle(const SerialRead& read, Instant now) {
+  if (task_ != read.task) return std::nullopt;
+  task_.reset();
+  switch (read.answer.outcome) {
+    case pair::SerialOutcome::silent: return finished({Finding::Kind::no_snmp}, now);
+    case pair::SerialOutcome::unreadable: return finished({Finding::Kind::no_serial}, now);
+    case pair::SerialOutcome::read: break;
+  }
+  if (read.answer.serial == device_.serial) return finished({}, now);
+  return finished({Finding::Kind::other_serial, {}, read.answer.serial}, now);
+}
+
+std::optional<Finding> Recognition::finished(Finding finding, Instant now) {
+  const bool was_glance = std::exchange(look_, Look::none) == Look::glance;
+  gone_ = finding.kind == Finding::Kind::no_neighbour;
+  if (finding.kind == Finding::Kind::described) {
+    if (!was_glance) next_ = began_ + every;
+    state_ = State::recognised;
+  } else if (is_silence(finding.kind)) {
+    if (was_glance) began_ = now;
+    next_ = std::max(began_ + every_while_silent, now + pause_min);
+    state_ = State::silent;
+  } else {
+    next_.reset();
+    state_ = State::another;
+  }
+  return finding;
+}
+
+}  // namespace quoin::gate

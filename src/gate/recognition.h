@@ -1,0 +1,99 @@
+// Whether what answers at a device's address is the described device: asked before it opens, and from then on again and
+// again.
+//
+// By its hardware address, where it stands on one of this host's own links: of all that answer for the address, each
+// must be the described one. By its serial number, where the configuration has one (Printer MIB, RFC 3805,
+// prtGeneralSerialNumber, by SNMP): asked for only behind a hardware address that was right, so that no stranger is
+// told the community. Behind a router there is no hardware address to ask for, and the serial number stands alone.
+//
+//     unknown ----> recognised <----> silent      until a check has ended, dials wait; while it is silent, none is made
+//         any of them -> another                  and that is the end of the session
+//
+// Checked every minute, every five seconds while it is silent, soon after a dial to it is slow or came to nothing, and
+// when this host's networks have changed. Before a dial a glance at the one hardware address that is in use is enough.
+// (Threat model: D3; attack cases PRN-09, PRN-13.)
+#pragma once
+
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "gate/desk.h"
+#include "gate/inputs.h"
+
+namespace quoin::gate {
+
+struct Finding {  // what a check came to
+  enum class Kind : std::uint8_t {
+    described,
+    no_neighbour,  // nobody answers for the address
+    no_snmp,       // not to this community
+    no_serial,     // SNMP answers, but with no serial number
+    other_mac,
+    several_macs,
+    other_serial,
+  };
+  Kind kind = Kind::described;
+  std::vector<MacAddress> macs = {};  // other_mac, several_macs
+  std::string serial = {};            // other_serial
+};
+bool is_silence(Finding::Kind kind);
+bool is_another(Finding::Kind kind);
+
+class Recognition {
+ public:
+  static constexpr Duration every = minutes(1);
+  static constexpr Duration every_while_silent = seconds(5);  // from begin to begin
+  static constexpr Duration pause_min = seconds(1);           // from end to begin
+  static constexpr Duration after_failed_dial = seconds(2);   // from begin to begin
+  static constexpr Duration dial_is_slow = seconds(1);        // a device that lives answers sooner
+  static constexpr Duration neighbour_timeout = seconds(3);
+  static constexpr Duration neighbour_fresh = seconds(3);  // so long a glance is worth
+  static constexpr Duration serial_timeout = pair::serial_wait + seconds(1);
+
+  Recognition(SessionId session, const DeviceConfig& device, Desk& desk)
+      : session_(session), device_(device), desk_(desk) {}
+
+  void check(Instant now);  // nothing if one is under way
+  void dial_began(Instant now);
+  void dial_answered();  // connected or refused: something is there
+  void dial_failed(Instant now);
+  void host_changed(Instant now);
+  void handle_timeout(Instant now);
+  std::optional<Instant> next_timeout() const;
+  void cancel_all();
+
+  // Whether the device may be dialled. `later`: a look is under way; ask again after the next finding or news.
+  enum class Answer : std::uint8_t { yes, later, no };
+  Answer ask(Instant now);
+  bool is_another_device() const { return state_ == State::another; }
+  bool is_gone() const { return gone_; }  // nobody answers for the address: what is being dialled will not, either
+
+  // What the edge reports. Nothing if it is not of a check, or the check is not at its end.
+  std::optional<Finding> handle(const NeighboursFound& found, Instant now);
+  std::optional<Finding> handle(const SerialRead& read, Instant now);
+
+ private:
+  enum class State : std::uint8_t { unknown, recognised, silent, another };
+  enum class Look : std::uint8_t { none, glance, neighbours, serial };
+
+  void look_for_neighbours(Look look);
+  bool look_for_serial();  // false if the address may not be dialled
+  std::optional<Finding> finished(Finding finding, Instant now);
+  bool is_on_link() const { return gate::is_on_link(device_.address, desk_.host()); }
+
+  SessionId session_;
+  const DeviceConfig& device_;
+  Desk& desk_;
+  State state_ = State::unknown;
+  Look look_ = Look::none;  // under way
+  std::optional<TaskId> task_;
+  Instant began_;
+  std::optional<Instant> next_;
+  std::optional<Instant> doubt_;  // from then on a dial is slow
+  bool gone_ = false;
+  std::optional<Instant> neighbour_seen_;
+};
+
+}  // namespace quoin::gate
