@@ -100,10 +100,11 @@ Result<std::unique_ptr<AgentProcess>, StartFailure> AgentProcess::create(io::Loo
     if (const auto found = io::open_for_reading(program); !found) {
       return refuse(program.substr(program.rfind('/') + 1) + " must stand beside quoin-agent: " + found.error().text);
     }
-  }
-  if (io::may_give_users() && !io::may_be_run_by_others(tunnel_program)) {
-    return refuse(tunnel_program +
-                  " may not be run by others, and each tunnel is a user of its own; give them that right (chmod o+x)");
+    if (io::may_give_users() && !io::may_be_run_by_others(program)) {
+      return refuse(program +
+                    " may not be run by others, and each such process is a user of its own; give them that right "
+                    "(chmod o+x)");
+    }
   }
   std::unique_ptr<AgentProcess> process(
       new AgentProcess(loop, std::move(config), std::move(programs), std::move(*lock), std::move(*audit)));

@@ -1,10 +1,18 @@
 #include "serial_reading.h"
 
+#include <optional>
 #include <utility>
 
+#include "children.h"
 #include "io/clock.h"
 
 namespace quoin::apps {
+namespace {
+
+constexpr std::uint32_t reading_user = Children::first_user + Children::users;  // no tunnel's
+constexpr std::size_t descriptors_max = 32;  // its loop, its pair, standard error, and the one socket
+
+}  // namespace
 
 Result<std::unique_ptr<SerialReading>, std::string> SerialReading::start(io::Loop& loop, const std::string& program,
                                                                          io::Descriptor socket,
@@ -12,7 +20,9 @@ Result<std::unique_ptr<SerialReading>, std::string> SerialReading::start(io::Loo
                                                                          Done done) {
   std::unique_ptr<SerialReading> reading(new SerialReading(loop, std::move(done)));
   SerialReading* self = reading.get();
-  auto process = io::Child::start(loop, program, {}, {}, [](io::ExitStatus) {});  // its pair tells first
+  const auto user = io::may_give_users() ? std::optional(reading_user) : std::nullopt;
+  auto process =
+      io::Child::start(loop, program, {}, {}, descriptors_max, user, [](io::ExitStatus) {});  // its pair tells first
   if (!process) return failure("a device cannot be asked by SNMP: " + process.error().text());
   reading->process_ = std::move(*process);
   io::Seqpacket::Handlers handlers;

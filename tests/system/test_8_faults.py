@@ -1,65 +1,238 @@
 """Devices in trouble while they are open, what the agent's seat sends meanwhile, and two sites whose networks look the same."""
 import concurrent.futures
+import json
 import os
 import subprocess
+import sys
 import time
 
+from own_agent import OwnAgent, says
 from seat_frames import AGENT_MAC, ROUTER, ROUTER_MAC, announcing, captured, frames, make_stray_connection, sent_to_others
 from second_engineer import bob_with_every_right
 from site_lab import MACS, Agent, Lab, ipv4, until
+from test_3_bad_input import REFUSED, UNREACHABLE
 from world import expect, long_test, test
 
-FAULTS = {"mfp": "hang", "laser": "unplug", "inkjet": "acl"}
 CONNECT_TIMEOUT = 10  # seconds that the agent tries to reach a device's port
-TIMED_OUT, NO_CONNECTION = 28, 7  # of curl
+ARP_PATIENCE = 3      # seconds that Linux looks for a neighbour before it says unreachable
+LOOKS = 5             # seconds between two looks at a device that is silent
+MARGIN = 2            # seconds that an engineer's client may hear it later than one beside the printer
+SERIALS = {"mfp": "3089LAB00021", "laser": "LABJ00022", "label": "99J99LAB023", "inkjet": "X7LAB00024"}
 
 
-def fetch(lab, host, address, seconds=CONNECT_TIMEOUT + 4):
-    began = time.monotonic()
-    done = lab.run(host, "curl", "-sS", "-m", seconds, f"http://{address}/")
-    return done.returncode, time.monotonic() - began, done.stderr.strip()
+def known_by(identities):
+    """Edits a configuration: {device: lines that stand instead of its mac}."""
+    def edit(text):
+        for device, lines in identities.items():
+            mac = f'mac = "{MACS[device]}"'
+            text = text.replace(mac, lines.replace("MAC", mac))
+        return text
+
+    return edit
 
 
-@long_test("printers that hang, are unplugged or drop the agent while open: their errors come as on the LAN, open flows wait, status answers")
+def with_serial(device, serial=None, community="public"):
+    return f'MAC\nserial = "{serial or SERIALS[device]}"\ncommunity = "{community}"'
+
+
+CLIENT = """
+import errno, json, socket, sys, time
+address, port, seconds = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
+began, what = time.monotonic(), "answered"
+try:
+    with socket.create_connection((address, port), seconds) as connection:
+        connection.settimeout(seconds - (time.monotonic() - began))
+        connection.sendall(b"GET / HTTP/1.0\\r\\n\\r\\n")
+        what = "answered" if connection.recv(1) else "ended"
+except TimeoutError:
+    what = "timed out"
+except OSError as problem:
+    what = errno.errorcode.get(problem.errno, str(problem))
+print(json.dumps([what, time.monotonic() - began]))
+"""
+
+
+def ask(lab, host, address, port=80, patience=CONNECT_TIMEOUT + 4):
+    """What a client at HOST gets that connects and asks for a page: (a word, or the name of its errno; after how many seconds)."""
+    done = lab.run(host, sys.executable, "-c", CLIENT, address, port, patience, check=True)
+    return tuple(json.loads(done.stdout))
+
+
+def side_by_side(lab, entry, device, beside, port=80):
+    """What the engineer's client gets, and one on the LAN at the same time."""
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        engineer = pool.submit(ask, lab, "support", ipv4(entry), port)
+        on_lan = pool.submit(ask, lab, beside, lab.address(device), port)
+        return engineer.result(), on_lan.result()
+
+
+def same_error(what, engineer, on_lan):
+    expect(engineer[0] == on_lan[0] and engineer[1] < on_lan[1] + MARGIN, f"{what}: the engineer got {engineer}, a client on the LAN {on_lan}")
+
+
+def device_problem(agent, device):
+    entry = agent.opened(device)
+    return entry and entry["device_problem"]
+
+
+def says_of(agent, device, words, seconds):
+    """Waits until the status says these words of the device; it answers at once all the while."""
+    def said():
+        began = time.monotonic()
+        problem = device_problem(agent, device)
+        expect(time.monotonic() - began < 2, f"status took {time.monotonic() - began:.1f} s")
+        expect(problem is not None, f"{device} is no longer open: {agent.log_tail()}")
+        return words in problem
+
+    until(f"the status says of {device}: {words!r}", said, seconds, 0.2)
+
+
+def is_well(lab, agent, device, entry):
+    until(f"{device} is reached again", lambda: ask(lab, "support", ipv4(entry), patience=3)[0] == "answered", LOOKS + 8, 0.5)
+    expect(device_problem(agent, device) == "", f"{device} is still said to be in trouble: {device_problem(agent, device)}")
+
+
+@test("a printer with another serial number is not opened; one that is unplugged is unreachable as on the LAN and said so, and two that come back end it")
+def trouble_in_short(world):
+    lab = world.lab
+    world.engineer()
+    with OwnAgent(lab, "identity", known_by({"mfp": with_serial("mfp"), "laser": with_serial("laser", "LABJ00023")}), devices=("mfp", "laser")) as agent:
+        agent.start()
+        says(agent.command("open", "laser", "--for", "30m"), UNREACHABLE, "has serial number LABJ00022, not LABJ00023", "check address and serial of laser")
+        entry = agent.open("mfp")
+        expect(ask(lab, "support", ipv4(entry))[0] == "answered", "mfp is not reached")
+        lab.printer_lab("fault", "mfp", "unplug")
+        try:
+            engineer, on_lan = side_by_side(lab, entry, "mfp", "pc")
+            expect(on_lan[0] == "EHOSTUNREACH", f"a client on the LAN gets {on_lan}")
+            same_error("unplug", engineer, on_lan)
+            says_of(agent, "mfp", f"mfp has not answered ARP at {lab.address('mfp')} since", ARP_PATIENCE + LOOKS)
+            quick = ask(lab, "support", ipv4(entry))
+            expect(quick[0] == "EHOSTUNREACH" and quick[1] < 1, f"the next client gets {quick}")
+            lab.printer_lab("fault", "mfp", "dup-ip")
+            lab.run("mfp", "ip", "link", "set", "eth0", "up")
+            until("two devices at the address end it", lambda: agent.opened("mfp") is None, LOOKS + 4)
+        finally:
+            lab.printer_lab("heal", "mfp")
+        why = agent.audit()[-1]["why"]
+        expect("device answers at the address" in why and "02:da:00:00:4d:3c" in why, f"the record says: {why}")
+
+
+@long_test("all seven faults while open: the status says each in words, the engineer's client hears what one on the LAN hears, another identity ends it, all well after")
 def in_trouble(world):
     lab = world.lab
     world.engineer()
     world.agent.close()
-    entries = {device: world.agent.open(device) for device in FAULTS}
+    identities = {device: with_serial(device) for device in ("mfp", "label")}
+    with OwnAgent(lab, "trouble", known_by(identities), devices=("mfp", "laser", "label", "inkjet")) as agent:
+        agent.start()
+        held_by_faults(lab, agent)
+        ended_by_faults(lab, agent)
+
+
+def held_by_faults(lab, agent):
+    """hang, unplug, acl and snmp-off: the warrants stay."""
+    faults = {"mfp": "hang", "laser": "unplug", "inkjet": "acl", "label": "snmp-off"}
+    entries = {device: agent.open(device) for device in faults}
     for device, entry in entries.items():
-        expect(fetch(lab, "support", ipv4(entry))[0] == 0, f"{device} is not reached before")
+        expect(ask(lab, "support", ipv4(entry))[0] == "answered", f"{device} is not reached before")
     open_flow = subprocess.Popen(lab.enter("support", ["socat", "-", f"TCP:{ipv4(entries['laser'])}:23"]), stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     try:
         expect(b"LAB print server" in open_flow.stdout.readline(), "the console of laser does not greet")
-        for device, kind in FAULTS.items():
+        for device, kind in faults.items():
             lab.printer_lab("fault", device, kind)
-        with concurrent.futures.ThreadPoolExecutor(8) as pool:
-            through = {device: pool.submit(fetch, lab, "support", ipv4(entry)) for device, entry in entries.items()}
-            beside = {device: pool.submit(fetch, lab, "agent", lab.address(device)) for device in entries}
-            open_flow.stdin.write(b"status\r\n")
-            open_flow.stdin.flush()
-            for _ in range(4):
-                began = time.monotonic()
-                opened = {entry["device"] for entry in world.agent.status()["open"]}
-                expect(opened == set(FAULTS) and time.monotonic() - began < 2, f"status: {opened} after {time.monotonic() - began:.1f} s")
-                time.sleep(0.5)
-            answers = {device: (through[device].result(), beside[device].result()) for device in entries}
-        for device, (engineer, seat) in answers.items():
-            said = f"{device} ({FAULTS[device]}): the engineer got {engineer}, the agent's seat {seat}"
-            expect(seat[0] != 0, said)
-            if FAULTS[device] == "hang":  # who accepts and says nothing is waited for, there as here
-                expect(engineer[0] == seat[0] == TIMED_OUT, said)
-            else:  # no later than on the LAN, or than the agent's own patience
-                expect(engineer[0] == NO_CONNECTION and engineer[1] < CONNECT_TIMEOUT + 2, said)
+        # Beside the printer stands the PC; what an access list drops, only the agent's own seat finds out.
+        with concurrent.futures.ThreadPoolExecutor(3) as pool:
+            asked = {device: pool.submit(side_by_side, lab, entries[device], device, "agent" if device == "inkjet" else "pc")
+                     for device in ("mfp", "laser", "inkjet")}
+            answers = {device: each.result() for device, each in asked.items()}
+        for device, word in (("mfp", "timed out"), ("laser", "EHOSTUNREACH"), ("inkjet", "timed out")):
+            expect(answers[device][1][0] == word, f"{device} ({faults[device]}): a client on the LAN got {answers[device][1]}")
+            same_error(f"{device} ({faults[device]})", *answers[device])
+        open_flow.stdin.write(b"status\r\n")
+        open_flow.stdin.flush()
+        says_of(agent, "laser", f"laser has not answered ARP at {lab.address('laser')} since", 10)
+        says_of(agent, "inkjet", "inkjet, port 80, has not answered a connection since", 10)
+        for device in ("mfp", "label"):
+            says_of(agent, device, f"{device} has not answered SNMP with its community at {lab.address(device)} since", 75)
+        for device in ("mfp", "laser", "label"):
+            held = ask(lab, "support", ipv4(entries[device]))
+            expect(held[0] == "EHOSTUNREACH" and held[1] < 2, f"{device} is held back, and the engineer got {held}")
     finally:
-        for device in FAULTS:
+        for device in faults:
             lab.printer_lab("heal", device)
     expect(b"Port: 9100 open" in read_until(open_flow, b"Port: 9100 open", 30), "the flow that was open did not go on")
     open_flow.kill()
     open_flow.wait(5)
     for device, entry in entries.items():
-        until(f"{device} is reached again", lambda address=ipv4(entry): fetch(lab, "support", address)[0] == 0, 20)
+        is_well(lab, agent, device, entry)
+
+
+def ended_by_faults(lab, agent):
+    """renumber and community hold; dup-ip and another serial number end."""
+    entries = {device: agent.opened(device) for device in ("mfp", "laser", "label")}
+    faults = {"mfp": "dup-ip", "laser": "renumber", "label": "community"}
+    try:
+        for device, fault in faults.items():
+            lab.printer_lab("fault", device, fault)
+        engineer, on_lan = side_by_side(lab, entries["laser"], "laser", "pc")
+        expect(on_lan[0] == "EHOSTUNREACH", f"laser has another address: a client on the LAN gets {on_lan}")
+        same_error("renumber", engineer, on_lan)
+        says_of(agent, "laser", f"laser has not answered ARP at {lab.address('laser')} since", 10)
+        until("two hosts at its address end mfp", lambda: agent.opened("mfp") is None, 70)
+        says_of(agent, "label", "label has not answered SNMP with its community", 75)
+    finally:
+        for device in faults:
+            lab.printer_lab("heal", device)
+    for device in ("laser", "label"):
+        is_well(lab, agent, device, entries[device])
+    lab.printer_lab("fault", "label", "serial", "inkjet")
+    try:
+        until("another serial number ends label", lambda: agent.opened("label") is None, 75)
+    finally:
+        lab.printer_lab("heal", "label")
+    for device in ("mfp", "label"):
+        until(f"the engineer's client loses the node of {device}", lambda name=entries[device]["name"]: name not in lab.ts("status"), 15)
+    why = {record["device"]: record["why"] for record in agent.audit() if record["event"] == "closed"}
+    expect("more than one device answers at the address: 02:da:00:00:4d:15, 02:da:00:00:4d:3c" in why["mfp"], f"the record says {why}")
+    expect("with serial number X7LAB00024" in why["label"], f"the record says {why}")
+    for device in ("mfp", "label"):
+        entry = agent.open(device)
+        is_well(lab, agent, device, entry)
+    agent.close()
+
+
+@long_test("a printer behind a router: refused with its MAC alone, opened by its serial number, held back while its SNMP is off, well again after")
+def behind_a_router(world):
+    lab = world.lab
+    world.engineer()
     world.agent.close()
+    address = "192.168.78.21"
+    lab.printer_lab("branch", "on")
+    try:
+        def described(lines):
+            def edit(text):
+                return known_by({"mfp": lines})(text).replace(f'address = "{lab.address("mfp")}"', f'address = "{address}"')
+
+            return edit
+
+        with OwnAgent(lab, "branch-mac", described("MAC"), devices=("mfp",)) as agent:
+            agent.start()
+            says(agent.command("open", "mfp", "--for", "30m"), REFUSED, f"{address} is in none of this host's networks", "set the device's serial")
+        with OwnAgent(lab, "branch", described('serial = "3089LAB00021"'), devices=("mfp",)) as agent:
+            agent.start()
+            entry = agent.open("mfp")
+            expect(ask(lab, "support", ipv4(entry))[0] == "answered", "it is not reached")
+            lab.printer_lab("fault", "branch", "snmp-off")
+            says_of(agent, "mfp", f"mfp has not answered SNMP with its community at {address} since", 75)
+            held = ask(lab, "support", ipv4(entry))
+            expect(held[0] == "EHOSTUNREACH" and held[1] < 2, f"it is held back, and the engineer got {held}")
+            lab.printer_lab("heal", "branch")
+            is_well(lab, agent, "mfp", entry)
+            lab.printer_lab("fault", "branch", "serial", "label")
+            until("another serial number ends it", lambda: agent.opened("mfp") is None, 70)
+    finally:
+        lab.printer_lab("branch", "off")
 
 
 def read_until(process, text, seconds):
