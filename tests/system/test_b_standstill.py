@@ -65,6 +65,7 @@ class StubbornAgent(OwnAgent):
         super().prepare()
         self.program = shutil.copy(AGENT, self.folder)
         shutil.copy(f"{BUILD}/bin/quoin-tunnel-stubborn", f"{self.folder}/quoin-tunnel")
+        shutil.copy(f"{BUILD}/bin/quoin-snmp", self.folder)
 
     def run_command(self):
         return [self.program, "run", "--config", self.config]
