@@ -92,7 +92,8 @@ struct SerialQuestion::Session {
 };
 
 void SerialQuestion::prepare() {
-  snmp_disable_log();  // which would speak of what strangers sent
+  // Without a handler, what strangers sent is complained of on standard error.
+  netsnmp_register_loghandler(NETSNMP_LOGHANDLER_NONE, LOG_EMERG);
   netsnmp_ds_set_boolean(NETSNMP_DS_LIBRARY_ID, NETSNMP_DS_LIB_DONT_READ_CONFIGS, 1);
   netsnmp_ds_set_boolean(NETSNMP_DS_LIBRARY_ID, NETSNMP_DS_LIB_DISABLE_PERSISTENT_LOAD, 1);
   netsnmp_ds_set_boolean(NETSNMP_DS_LIBRARY_ID, NETSNMP_DS_LIB_DISABLE_PERSISTENT_SAVE, 1);
