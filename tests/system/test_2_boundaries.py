@@ -26,8 +26,9 @@ def runs(pid):
         return False
 
 
-def reachable(world, entry):
-    return "LAB C4500" in page(world, ipv4(entry)).stdout
+def expect_page(world, entry, otherwise):
+    got = page(world, ipv4(entry))
+    expect("LAB C4500" in got.stdout, f"{otherwise}: curl ends with {got.returncode}: {got.stderr.strip()} {got.stdout[:80]}; recorded: {world.agent.audit()[-4:]}")
 
 
 def gone_from_headscale(world, entry):
@@ -45,7 +46,7 @@ def bystanders(world):
         expect(lab.touched(host) != before, f"the counter of {host} does not see a connection")
     before = {host: lab.touched(host) for host in ("files", "pc")}
     entry = world.opened()
-    expect(reachable(world, entry), "the printer's page does not come through")
+    expect_page(world, entry, "the printer's page does not come through")
     world.lab.run("support", "snmpwalk", "-v2c", "-c", "public", ipv4(entry), "1.3.6.1.2.1.1")
     # What an engineer may try: the LAN's addresses through the device node.
     targets = ("192.168.77.50", "192.168.77.60", "192.168.77.10", "192.168.77.1")
@@ -72,7 +73,7 @@ def nothing_inward(world):
         # The probe arrives where a listener exists and a road leads.
         lab.run("support", "socat", "-u", "-", f"TCP:{engineer}:7777,connect-timeout=2", input=b"probe")
         until("the probe arrived", lambda: b"probe" in open(os.path.join(lab.state, "inward"), "rb").read(), 5)
-        expect(reachable(world, entry), "the session is not alive")
+        expect_page(world, entry, "the session is not alive")
         os.truncate(os.path.join(lab.state, "inward"), 0)
         via_agent = lab.run("mfp", "ip", "route", "replace", "100.64.0.0/10", "via", lab.address("agent"))
         expect(via_agent.returncode == 0, via_agent.stderr)
@@ -90,20 +91,20 @@ def nothing_inward(world):
 def not_named(world):
     lab = world.lab
     entry = world.opened()
-    expect(reachable(world, entry), "alice is named and must get the page")
+    expect_page(world, entry, "alice is named and must get the page")
     with bob_with_every_right(lab) as bob:
         bob.sees(ipv4(entry))
         got = bob.gets(ipv4(entry))
         expect(not got, f"bob got {got}")
         refused = [r for r in world.agent.audit() if "bob@example.com" in json.dumps(r)]
         expect(refused, "the audit file does not say that bob was refused")
-        expect(reachable(world, entry), "alice lost the printer")
+        expect_page(world, entry, "alice lost the printer")
 
 
 @test("after close the device is unreachable within a second and the node gone from headscale within two")
 def close_ends_it(world):
     entry = world.opened()
-    expect(reachable(world, entry), "not reachable before the close")
+    expect_page(world, entry, "not reachable before the close")
     world.agent.close("mfp")
     closed = time.monotonic()
     got = page(world, ipv4(entry), 1)
@@ -116,7 +117,7 @@ def close_ends_it(world):
 def expiry_ends_it(world):
     world.engineer()
     entry = world.agent.open("mfp", "5s")
-    expect(reachable(world, entry), "not reachable before it ends")
+    expect_page(world, entry, "not reachable before it ends")
     running = world.lab.start("support", "socat", "-u", f"TCP:{ipv4(entry)}:22", "-", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     until("the warrant is over", lambda: world.agent.opened("mfp") is None, 7)
     ended = time.monotonic()
@@ -196,7 +197,7 @@ def killed_gate(world):
     agent = world.agent  # asked of the world again after the kill, it would be started
     agent.close()
     entry = world.opened()
-    expect(reachable(world, entry), "not reachable before")
+    expect_page(world, entry, "not reachable before")
     child = agent.children()[0]
     keys = private_keys_in(child, {bytes.fromhex(entry["node_key"].removeprefix("nodekey:"))})
     expect(keys, "the node's private key was not found in the child's memory: the search is blind")
