@@ -32,7 +32,7 @@ namespace quoin::gate {
 
 class Errands {
  public:
-  static constexpr std::size_t device_dials_max = 128;
+  static constexpr std::size_t device_dials_max = 320;  // an engineer may open 200 connections at once
   static constexpr std::size_t device_dials_of_one_max = device_dials_max / 4 * 3;  // of one engineer
   static constexpr std::size_t pings_max = 20;
   static constexpr std::size_t server_dials_max = 16;  // control, relays and STUN names

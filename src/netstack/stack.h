@@ -33,7 +33,7 @@ namespace quoin::netstack {
 struct StackConfig {
   std::size_t mtu = 1280;  // what leaves is never longer; at least 1280
   std::size_t flows_max = 4'096;
-  std::size_t pending_max = 256;            // flows that wait for accept or refuse
+  std::size_t pending_max = 320;            // flows that wait for accept or refuse
   Duration pending_lifetime = seconds(30);  // then TCP is reset and UDP forgotten
   std::size_t memory_bytes_max = 32 << 20;  // what all flows buffer together
   bool keepalive = false;                   // of accepted TCP flows

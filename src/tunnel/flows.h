@@ -44,7 +44,7 @@ class Flows {
   // Of what all engineers of a session share, one of them takes at most three quarters, however many machines he has:
   // he cannot keep the others out.
   static constexpr std::size_t of_one_max = 4096 / 4 * 3;          // of the stack's flows
-  static constexpr std::size_t dialling_of_one_max = 256 / 4 * 3;  // of those that wait for an answer
+  static constexpr std::size_t dialling_of_one_max = 320 / 4 * 3;  // of those that wait for an answer
 
   bool has_room_for(const std::string& person) const {
     const auto found = shares_.find(person);
