@@ -106,9 +106,23 @@ class Network:
         if kernel_mtu >= 1280:
             addresses.append(f"addr add {KERNEL[6]}/64 dev oracle0 nodad")
         self.ip("link set lo up", f"link set oracle0 mtu {kernel_mtu} txqueuelen 20000 up", *addresses)
+        if kernel_mtu >= 1280:
+            self._wait_for_ipv6()
         if conditions:
             self.link("both", **conditions)
         return self
+
+    def _wait_for_ipv6(self):
+        """The kernel takes a new address into use a moment later, and drops what comes for it until then."""
+        tentative = 0x40
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end:
+            with open("/proc/net/if_inet6") as known:
+                flags = [int(line.split()[4], 16) for line in known if line.startswith(socket.inet_pton(socket.AF_INET6, KERNEL[6]).hex())]
+            if flags and not flags[0] & tentative:
+                return
+            time.sleep(0.005)
+        raise Failure(f"the kernel does not use {KERNEL[6]}")
 
     def stop(self):
         if self.process and self.process.poll() is None:
