@@ -42,8 +42,10 @@ def bystanders(world):
     # A probe that does arrive is seen by the same counter.
     for host, port in (("files", 80), ("pc", 445)):
         before = lab.touched(host)
-        lab.run("agent", "timeout", "2", "socat", "-u", "/dev/null", f"TCP:{lab.address(host)}:{port}")
+        lab.run("agent", "timeout", "2", "socat", "-u", "/dev/null", f"TCP:{lab.address(host)}:{port},linger=0")
         expect(lab.touched(host) != before, f"the counter of {host} does not see a connection")
+        over = ["ss", "-Htn", "state", "connected", "exclude", "time-wait", "dst", lab.address(host)]
+        until(f"the probe's connection to {host} is over", lambda words=over: not lab.run("agent", *words, check=True).stdout, 10)
     before = {host: lab.touched(host) for host in ("files", "pc")}
     entry = world.opened()
     expect_page(world, entry, "the printer's page does not come through")
