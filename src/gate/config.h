@@ -50,11 +50,11 @@ struct WarrantConfig {
 struct DeviceConfig {
   std::string name;  // a DNS label in lower case: it becomes the node's host name
   IpAddress address;
-  std::optional<MacAddress> mac = {};      // at least one of mac and serial
+  std::optional<MacAddress> mac = {};      // at least one of mac and serial; with mac it must be on link
   std::optional<std::string> serial = {};  // as the device tells it by SNMP, trimmed; printable ASCII
   std::string community = "public";        // that it is asked with
 
-  KnownBy known_by() const { return serial ? KnownBy::serial : KnownBy::mac; }
+  KnownBy known_by() const { return mac ? KnownBy::mac : KnownBy::serial; }
   bool operator==(const DeviceConfig&) const = default;
 };
 

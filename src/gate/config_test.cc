@@ -63,10 +63,11 @@ TEST(Config, a_device_is_known_by_its_mac_or_its_serial_or_both) {
   ASSERT_TRUE(both) << both.error().text();
   EXPECT_EQ(both->devices[0].serial, "3089 LAB");
   EXPECT_EQ(both->devices[0].community, "fleet-read");
-  EXPECT_EQ(both->devices[0].known_by(), KnownBy::serial);
+  EXPECT_EQ(both->devices[0].known_by(), KnownBy::mac);
   const auto serial = with("serial = \"3089LAB00021\"\n");
   ASSERT_TRUE(serial) << serial.error().text();
   EXPECT_EQ(serial->devices[0].mac, std::nullopt);
+  EXPECT_EQ(serial->devices[0].known_by(), KnownBy::serial);
   EXPECT_EQ(serial->devices[0].community, "public");
   const auto mac = with("mac = \"02:da:00:00:4d:15\"\n");
   ASSERT_TRUE(mac) << mac.error().text();

@@ -89,7 +89,9 @@ std::string sentence_of(GuardRefusal refusal, const IpAddress& address) {
     case GuardRefusal::dns_server: return says("is a DNS server of this host");
     case GuardRefusal::subnet_edge: return says("is the network or broadcast address of a local network");
     case GuardRefusal::not_on_link:
-      return says("is in none of this host's networks, so its MAC address cannot be checked: set the device's serial");
+      return says(
+          "is in none of this host's networks, so its MAC address cannot be checked: behind a router, "
+          "leave mac out and set serial");
   }
   return says("is refused");
 }

@@ -30,8 +30,8 @@ enum class GuardRefusal {
 
 // How a device is told from others, and so where it may stand.
 enum class KnownBy : std::uint8_t {
-  mac,     // on one of this host's own links
-  serial,  // also behind a router
+  mac,     // on one of this host's own links, whether or not its serial number is checked too
+  serial,  // by nothing else, also behind a router
 };
 
 // By the address alone.

@@ -346,9 +346,8 @@ Errands::Trouble Errands::handle(const DialFailed& result, WallTime wall, Instan
     if (result.why == pair::Unanswered::timed_out) port_trouble_.timed_out(dial->transport, dial->port, wall);
     if (result.why == pair::Unanswered::timed_out || result.why == pair::Unanswered::unreachable) {
       recognition_.dial_failed(now);
-    } else {
-      recognition_.dial_answered();
     }
+    if (result.why == pair::Unanswered::refused) recognition_.dial_answered();
     fail(dial->request, result.why);
   } else if (const auto server = finish<ServerDial>(result.task)) {
     if (result.proxy && !server->target.empty()) {

@@ -45,6 +45,15 @@ struct DeviceSite : Site {
     }
     return pair::Unanswered::too_many;  // not answered at all
   }
+  void change_networks() {  // a router's advertisement comes, or its time runs out
+    const IpAddress advertised = at("2001:db8:5::2");
+    if (host.interfaces.back().address == advertised) {
+      host.interfaces.pop_back();
+    } else {
+      host.interfaces.push_back({advertised, 64});
+    }
+    give(HostChanged{host});
+  }
   SessionId session = 0;
   pair::RequestId next = 1000;
 };
@@ -73,7 +82,7 @@ TEST(GateDevice, that_became_another_ends_the_session_within_a_minute_though_nob
     EXPECT_NE(site.last_record("closed").find("at the address: 02:da:00:00:4d:"), std::string::npos)
         << site.last_record("closed");
     ASSERT_FALSE(site.log.empty());
-    EXPECT_NE(site.log.back().find("mfp is closed: "), std::string::npos) << site.log.back();
+    EXPECT_NE(site.log.back().find("mfp is closed, for another device"), std::string::npos) << site.log.back();
     EXPECT_PROMISES_KEPT(site);
   }
 }
@@ -285,11 +294,11 @@ TEST(GateDevice, behind_a_router_is_known_by_its_serial_number_alone) {
 }
 
 TEST(GateDevice, is_recognised_anew_before_the_next_dial_when_this_hosts_networks_have_changed) {
-  DeviceSite site(with_serial());
+  DeviceSite site(behind_a_router());
+  site.pass(seconds(10));
   site.hold_looks = true;
-  site.snmp[mfp].serial = "X7LAB00024";
-  site.host.interfaces.back() = {at("192.168.79.2"), 24};  // now it would be reached through a router
-  site.give(HostChanged{site.host});
+  site.snmp[at("192.168.78.21")].serial = "X7LAB00024";
+  site.change_networks();
   EXPECT_TRUE(site.is_open());
   EXPECT_EQ(site.dial(), pair::Unanswered::too_many);  // waits
   const std::size_t dials = site.device_dials();
@@ -297,6 +306,84 @@ TEST(GateDevice, is_recognised_anew_before_the_next_dial_when_this_hosts_network
   EXPECT_EQ(site.device_dials(), dials);
   EXPECT_FALSE(site.is_open());
   EXPECT_PROMISES_KEPT(site);
+}
+
+TEST(GateDevice, with_a_hardware_address_must_be_on_link_though_its_serial_number_is_known_too) {
+  DeviceSite site(with_serial());
+  site.pass(seconds(10));
+  const std::size_t readings = site.readings.size();
+  site.host.interfaces.back() = {at("192.168.79.2"), 24};  // now it would be reached through a router
+  site.give(HostChanged{site.host});
+  EXPECT_FALSE(site.is_open());
+  EXPECT_EQ(site.readings.size(), readings);
+  EXPECT_NE(site.last_record("closed").find("leave mac out and set serial"), std::string::npos)
+      << site.last_record("closed");
+  EXPECT_PROMISES_KEPT(site);
+}
+
+TEST(GateDevice, that_became_another_is_found_out_however_often_this_hosts_networks_change) {
+  DeviceSite site;
+  site.pass(seconds(10));
+  site.hold_looks = true;
+  site.neighbours[mfp] = {other_mac};
+  Instant asked = site.now;
+  for (int tenth = 0; tenth < 30 && site.is_open(); tenth++) {
+    const std::size_t lookups = site.lookups.size();
+    site.change_networks();
+    site.pass(milliseconds(100));
+    if (site.lookups.size() != lookups) asked = site.now;
+    if (site.now < asked + milliseconds(300)) continue;  // so long an answer takes
+    site.release_looks();
+    site.hold_looks = true;
+  }
+  EXPECT_FALSE(site.is_open());
+  EXPECT_NE(site.last_record("closed").find("at the address: 02:da:00:00:4d:3c"), std::string::npos);
+  EXPECT_PROMISES_KEPT(site);
+}
+
+TEST(GateDevice, whose_looks_are_always_overtaken_by_changes_lets_dials_wait_for_ten_seconds_and_no_longer) {
+  DeviceSite site;
+  site.pass(seconds(10));
+  site.hold_looks = true;
+  const std::size_t lookups = site.lookups.size();
+  const auto change_for = [&](int tenths) {
+    for (int tenth = 0; tenth < tenths; tenth++) {
+      site.change_networks();
+      site.pass(milliseconds(100));
+      if (tenth % 5 != 4) continue;
+      site.change_networks();
+      site.release_looks();
+      site.hold_looks = true;
+    }
+  };
+  change_for(1);
+  EXPECT_EQ(site.dial(), pair::Unanswered::too_many);  // waits
+  change_for(98);
+  EXPECT_TRUE(site.told<pair::Failed>(site.session).empty());
+  change_for(2);
+  const auto failed = site.told<pair::Failed>(site.session);
+  ASSERT_EQ(failed.size(), 1U);
+  EXPECT_EQ(failed[0].why, pair::Unanswered::unreachable);
+  EXPECT_EQ(site.dial(), pair::Unanswered::unreachable);
+  EXPECT_LE(site.lookups.size() - lookups, 12U);  // a second of pause before each
+  site.hold_looks = false;
+  site.release_looks();
+  site.pass(seconds(2));
+  EXPECT_EQ(site.dial(), std::nullopt);
+  EXPECT_PROMISES_KEPT(site);
+}
+
+TEST(GateDevice, that_lets_a_dial_wait_is_looked_at_though_another_dial_fails_on_this_host) {
+  DeviceSite site;
+  site.pass(seconds(20));
+  site.hold_dials = true;
+  EXPECT_EQ(site.dial(), pair::Unanswered::too_many);  // not answered
+  site.hold_dials = false;
+  site.dial_fails[{mfp, 80}] = pair::Unanswered::too_many;
+  EXPECT_EQ(site.dial(), pair::Unanswered::too_many);  // no descriptor, for one
+  const std::size_t before = site.lookups.size();
+  site.pass(Recognition::dial_is_slow);
+  EXPECT_EQ(site.lookups.size(), before + 1);
 }
 
 // ---- races

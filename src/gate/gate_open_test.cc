@@ -221,7 +221,7 @@ TEST(GateOpen, what_the_dial_guard_refuses_does_not_open) {
   Site elsewhere(site_config(), host);
   expect_refused(elsewhere, elsewhere.open("mfp"), ExitCode::refused,
                  "The device may not be dialled: 192.168.77.21 is in none of this host's networks, so its MAC address "
-                 "cannot be checked: set the device's serial.");
+                 "cannot be checked: behind a router, leave mac out and set serial.");
 }
 
 TEST(GateOpen, a_device_that_does_not_answer_or_is_not_the_described_one_does_not_open) {

@@ -54,31 +54,48 @@ void Recognition::dial_failed(Instant now) {
 
 void Recognition::host_changed(Instant now) {
   if (state_ == State::another) return;
-  cancel_all();
-  if (state_ == State::recognised) state_ = State::unknown;  // the same address may lead somewhere else now
+  if (state_ == State::recognised) {  // the same address may lead somewhere else now
+    state_ = State::unknown;
+    patience_ends_ = now + unknown_max;
+  }
   neighbour_seen_.reset();
-  check(now);
+  if (look_ != Look::none) {
+    look_again_ = true;
+    return;
+  }
+  const Instant soon = std::max(now, ended_ ? *ended_ + pause_min : now);
+  if (!next_ || soon < *next_) next_ = soon;
+  if (now >= *next_) check(now);
 }
 
-void Recognition::handle_timeout(Instant now) {
+bool Recognition::handle_timeout(Instant now) {
   if (doubt_ && now >= *doubt_) {
     doubt_.reset();
     dial_failed(now);
   }
   if (next_ && now >= *next_) check(now);
+  if (!patience_ends_ || now < *patience_ends_) return false;
+  patience_ends_.reset();
+  state_ = State::silent;
+  return true;
 }
 
 std::optional<Instant> Recognition::next_timeout() const {
-  if (!doubt_ || (look_ == Look::none && next_ && *next_ < *doubt_)) return look_ == Look::none ? next_ : std::nullopt;
-  return doubt_;
+  std::optional<Instant> next = look_ == Look::none ? next_ : std::nullopt;
+  for (const auto& each : {doubt_, patience_ends_}) {
+    if (each && (!next || *each < *next)) next = each;
+  }
+  return next;
 }
 
 void Recognition::cancel_all() {
   if (task_) desk_.cancel(*task_);
   task_.reset();
   look_ = Look::none;
+  look_again_ = false;
   next_.reset();
   doubt_.reset();
+  patience_ends_.reset();
 }
 
 Recognition::Answer Recognition::ask(Instant now) {
@@ -139,18 +156,26 @@ std::optional<Finding> Recognition::handle(const SerialRead& read, Instant now) 
 
 std::optional<Finding> Recognition::finished(Finding finding, Instant now) {
   const bool was_glance = std::exchange(look_, Look::none) == Look::glance;
+  const bool look_again = std::exchange(look_again_, false);
+  ended_ = now;
   gone_ = finding.kind == Finding::Kind::no_neighbour;
   if (finding.kind == Finding::Kind::described) {
+    if (look_again) {  // it may have been found where this host no longer is
+      next_ = now + pause_min;
+      return std::nullopt;
+    }
     if (!was_glance) next_ = began_ + every;
     state_ = State::recognised;
   } else if (is_silence(finding.kind)) {
     if (was_glance) began_ = now;
-    next_ = std::max(began_ + every_while_silent, now + pause_min);
+    next_ = now + pause_min;
+    if (!look_again) next_ = std::max(*next_, began_ + every_while_silent);
     state_ = State::silent;
   } else {
     next_.reset();
     state_ = State::another;
   }
+  patience_ends_.reset();
   return finding;
 }
 

@@ -3,14 +3,18 @@
 //
 // By its hardware address, where it stands on one of this host's own links: of all that answer for the address, each
 // must be the described one. By its serial number, where the configuration has one (Printer MIB, RFC 3805,
-// prtGeneralSerialNumber, by SNMP): asked for only behind a hardware address that was right, so that no stranger is
-// told the community. Behind a router there is no hardware address to ask for, and the serial number stands alone.
+// prtGeneralSerialNumber, by SNMP): where a hardware address is described too, asked for only behind the right one, so
+// that who came by the IP address by mistake is not told the community; who forges the hardware address as well is.
+// Behind a router there is no hardware address to ask for: the serial number stands alone, and whatever has the IP
+// address is told the community.
 //
 //     unknown ----> recognised <----> silent      until a check has ended, dials wait; while it is silent, none is made
 //         any of them -> another                  and that is the end of the session
 //
 // Checked every minute, every five seconds while it is silent, soon after a dial to it is slow or came to nothing, and
-// when this host's networks have changed. Before a dial a glance at the one hardware address that is in use is enough.
+// when this host's networks have changed. However often they change, a check that is under way ends, and another one
+// follows; while none of them counts, dials wait for ten seconds and are then treated as if it were silent. Before a
+// dial a glance at the one hardware address that is in use is enough.
 // (Threat model: D3; attack cases PRN-09, PRN-13.)
 #pragma once
 
@@ -50,6 +54,7 @@ class Recognition {
   static constexpr Duration dial_is_slow = seconds(1);        // a device that lives answers sooner
   static constexpr Duration neighbour_timeout = seconds(3);
   static constexpr Duration neighbour_fresh = seconds(3);  // so long a glance is worth
+  static constexpr Duration unknown_max = seconds(10);     // so long dials wait
   static constexpr Duration serial_timeout = pair::serial_wait + seconds(1);
 
   Recognition(SessionId session, const DeviceConfig& device, Desk& desk)
@@ -57,10 +62,10 @@ class Recognition {
 
   void check(Instant now);  // nothing if one is under way
   void dial_began(Instant now);
-  void dial_answered();  // connected or refused: something is there
+  void dial_answered();  // connected or refused by a reset: something is there
   void dial_failed(Instant now);
   void host_changed(Instant now);
-  void handle_timeout(Instant now);
+  bool handle_timeout(Instant now);  // true: what waits for a look is to ask again
   std::optional<Instant> next_timeout() const;
   void cancel_all();
 
@@ -89,9 +94,12 @@ class Recognition {
   State state_ = State::unknown;
   Look look_ = Look::none;  // under way
   std::optional<TaskId> task_;
+  bool look_again_ = false;  // this host's networks have changed since it began
   Instant began_;
+  std::optional<Instant> ended_;  // the last one
   std::optional<Instant> next_;
-  std::optional<Instant> doubt_;  // from then on a dial is slow
+  std::optional<Instant> doubt_;          // from then on a dial is slow
+  std::optional<Instant> patience_ends_;  // while unknown after it had been recognised
   bool gone_ = false;
   std::optional<Instant> neighbour_seen_;
 };

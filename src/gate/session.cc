@@ -236,7 +236,7 @@ bool Session::past_deadline(WallTime wall, Instant now) {
 void Session::handle_timeout(WallTime wall, Instant now) {
   if (past_deadline(wall, now)) return;
   warn_in_time(wall, now);
-  recognition_.handle_timeout(now);
+  if (recognition_.handle_timeout(now)) errands_.device_looked_at(now);
   if (is_opening() && now >= opening_ends_) {
     const bool said = newest_problem_ && problems_.contains(*newest_problem_);
     if (phase_ == Phase::recording) return end(slow_audit_ending(), wall, now);

@@ -56,12 +56,14 @@ void Session::silent(Finding::Kind kind, WallTime wall, Instant now) {
   if (phase_ == Phase::checking) return end(silent_ending(device_, kind), wall, now);
   if (silence_ && silence_->kind == kind) return;
   silence_ = {.kind = kind, .since = wall};
-  desk_.emit(WriteLog{device_problem()});
+  desk_.emit(WriteLog{device_.name + " is silent, and nothing new is connected to it; quoin-agent status says more"});
 }
 
 void Session::another(const Finding& finding, WallTime wall, Instant now) {
   Ending ending = other_device_ending(device_, finding);
-  if (phase_ != Phase::checking) desk_.emit(WriteLog{device_.name + " is closed: " + ending.why});
+  if (phase_ != Phase::checking)
+    desk_.emit(
+        WriteLog{device_.name + " is closed, for another device answers at its address; the audit file says which"});
   errands_.device_looked_at(now);
   end(std::move(ending), wall, now);
 }

@@ -137,12 +137,25 @@ void SimulatedEdge::perform(Effect effect) {
     updated_[update->command] = now;
     updates_[update->command].push_back(update->reply);
   }
-  if (auto* line = std::get_if<WriteLog>(&effect)) log.push_back(line->sentence);
+  if (auto* line = std::get_if<WriteLog>(&effect)) {
+    promise(!identifies_a_device(line->sentence), "the log has no device's address or serial number");
+    log.push_back(line->sentence);
+  }
   if (std::get_if<Finished>(&effect) != nullptr) finished = true;
 }
 
 KnownBy SimulatedEdge::known_by(const IpAddress& device) const {
   return std::ranges::find(config.devices, device, &DeviceConfig::address)->known_by();
+}
+
+bool SimulatedEdge::identifies_a_device(std::string_view sentence) const {
+  const auto says = [&](const std::string& text) { return !text.empty() && sentence.contains(text); };
+  for (const auto& [address, macs] : neighbours) {
+    if (says(address.text())) return true;
+    if (std::ranges::any_of(macs, [&](const MacAddress& mac) { return says(mac.text()); })) return true;
+  }
+  return std::ranges::any_of(snmp,
+                             [&](const auto& each) { return says(each.first.text()) || says(each.second.serial); });
 }
 
 void SimulatedEdge::on(const LookupNeighbour& effect) {

@@ -122,6 +122,7 @@ class SimulatedEdge {
   void append(const AppendAudit& effect);
   void promise(bool kept, const char* what);
   KnownBy known_by(const IpAddress& device) const;
+  bool identifies_a_device(std::string_view sentence) const;
   HandleId new_handle();
 
   std::deque<Input> inputs_;

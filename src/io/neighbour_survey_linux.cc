@@ -96,7 +96,19 @@ void NeighbourSurvey::start() {
   interface_ = route->interface;
   if (!route->source || !open_socket(interface_, *route->source)) return let_the_kernel_ask();
   socket_->wait_readable([this] { receive(); });
+  const auto in_table = kernels_entry();  // before the answers to our question change it
+  if (in_table.confirmed == RouteNetlink::Confirmed::now) in_use_ = in_table.mac;
   ask();
+}
+
+RouteNetlink::Neighbour NeighbourSurvey::kernels_entry() const {
+  auto netlink = RouteNetlink::open();
+  const auto known = netlink ? netlink->neighbour(interface_, address_) : std::unexpected(netlink.error());
+  return known.value_or(RouteNetlink::Neighbour{});
+}
+
+void NeighbourSurvey::add_claimant(const MacBytes& mac) {
+  if (std::ranges::find(claimants_, mac) == claimants_.end()) claimants_.push_back(mac);
 }
 
 bool NeighbourSurvey::open_socket(std::uint32_t interface, const IpAddress& source) {
@@ -147,9 +159,9 @@ void NeighbourSurvey::receive() {
     const Bytes bytes = Bytes(space).first(static_cast<std::size_t>(length));
     const auto mac = address_.is_v4() ? claimant_in_arp(bytes, address_)
                                       : claimant_in_advertisement(bytes, hop_limit_in(header), address_);
-    if (!mac || std::ranges::find(claimants_, *mac) != claimants_.end() || claimants_.size() >= claimants_max) continue;
+    if (!mac || claimants_.size() >= claimants_max) continue;
     if (claimants_.empty()) timer_.set(std::min(until_, now() + answers_within));
-    claimants_.push_back(*mac);
+    add_claimant(*mac);
   }
   socket_->wait_readable([this] { receive(); });
 }
@@ -157,12 +169,12 @@ void NeighbourSurvey::receive() {
 void NeighbourSurvey::expired() {
   if (claimants_.empty() && now() < until_) return ask();
   if (claimants_.empty()) return finish(failure(NeighbourError::no_answer));
-  if (auto netlink = RouteNetlink::open()) {
-    const auto known = netlink->neighbour(interface_, address_);
-    if (known && known->mac && std::ranges::find(claimants_, *known->mac) == claimants_.end()) {
-      static_cast<void>(
-          netlink->forget_neighbour(interface_, address_));  // without the right it stays: a glance sees it
-    }
+  const auto in_table = kernels_entry();
+  if (in_table.confirmed == RouteNetlink::Confirmed::now) add_claimant(*in_table.mac);
+  if (in_use_) add_claimant(*in_use_);
+  if (in_table.mac && claimants_ != std::vector{*in_table.mac}) {
+    auto netlink = RouteNetlink::open();
+    if (netlink) static_cast<void>(netlink->forget_neighbour(interface_, address_));  // or a glance sees it
   }
   finish(std::move(claimants_));
 }

@@ -49,10 +49,24 @@ TEST_F(SurveyTest, finds_both_of_two_that_have_one_address) {
   command_here("ip neigh flush dev near");
 }
 
-TEST_F(SurveyTest, makes_the_kernel_forget_who_does_not_answer) {
-  ASSERT_TRUE(command_here("ip neigh replace 192.0.2.2 lladdr 02:ff:ff:ff:ff:ff nud reachable dev near"));
-  EXPECT_EQ(survey(far_address), far_mac);
-  EXPECT_FALSE(command_here("ip neigh show dev near | grep 02:ff:ff:ff:ff:ff"));
+// Somebody who puts himself into the kernel's table and keeps still when the whole link is asked.
+TEST_F(SurveyTest, counts_whom_the_kernel_sends_packets_to_now_and_makes_it_forget_him) {
+  for (const char* address : {far_address, far_address_v6}) {
+    ASSERT_TRUE(
+        command_here(std::string("ip neigh replace ") + address + " lladdr 02:ff:ff:ff:ff:ff nud reachable dev near"));
+    EXPECT_EQ(survey(address), std::string(far_mac) + " 02ffffffffff");
+    EXPECT_FALSE(command_here("ip neigh show dev near | grep 02:ff:ff:ff:ff:ff"));
+    EXPECT_EQ(survey(address), far_mac);
+  }
+}
+
+TEST_F(SurveyTest, makes_the_kernel_forget_whom_it_confirmed_before_and_who_does_not_answer_now) {
+  for (const char* address : {far_address, far_address_v6}) {
+    ASSERT_TRUE(
+        command_here(std::string("ip neigh replace ") + address + " lladdr 02:ff:ff:ff:ff:ff nud stale dev near"));
+    EXPECT_EQ(survey(address), far_mac);
+    EXPECT_FALSE(command_here("ip neigh show dev near | grep 02:ff:ff:ff:ff:ff"));
+  }
 }
 
 TEST_F(SurveyTest, that_nobody_answers_or_that_has_nobody_to_ask_says_so) {

@@ -220,7 +220,7 @@ def behind_a_router(world):
 
         with OwnAgent(lab, "branch-mac", described("MAC"), devices=("mfp",)) as agent:
             agent.start()
-            says(agent.command("open", "mfp", "--for", "30m"), REFUSED, f"{address} is in none of this host's networks", "set the device's serial")
+            says(agent.command("open", "mfp", "--for", "30m"), REFUSED, f"{address} is in none of this host's networks", "leave mac out and set serial")
         with OwnAgent(lab, "branch", described('serial = "3089LAB00021"'), devices=("mfp",)) as agent:
             agent.start()
             entry = agent.open("mfp")
