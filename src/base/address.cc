@@ -305,6 +305,11 @@ bool is_shared_nat(const IpAddress& address) {
   return within(address, shared);
 }
 
+bool is_overlay(const IpAddress& address) {
+  static const auto overlay = blocks("100.64.0.0/10", "fd7a:115c:a1e0::/48");
+  return within(address, overlay);
+}
+
 bool is_reserved(const IpAddress& address) {
   static const auto reserved = blocks("0.0.0.0/8", "240.0.0.0/4");
   return within(address, reserved);

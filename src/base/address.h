@@ -83,7 +83,8 @@ bool is_link_local(const IpAddress& address);  // 169.254/16, fe80::/10
 bool is_multicast(const IpAddress& address);   // 224/4, ff00::/8
 bool is_limited_broadcast(const IpAddress& address);
 bool is_private(const IpAddress& address);     // RFC 1918, fc00::/7
-bool is_shared_nat(const IpAddress& address);  // 100.64/10 (RFC 6598), which is also Tailscale's overlay range
+bool is_shared_nat(const IpAddress& address);  // 100.64/10 (RFC 6598)
+bool is_overlay(const IpAddress& address);     // where Tailscale's nodes have theirs: 100.64/10, fd7a:115c:a1e0::/48
 bool embeds_v4(const IpAddress& address);      // 6to4, Teredo, NAT64, v4-compatible, v4-translated, ISATAP
 bool is_reserved(const IpAddress& address);    // 0/8, 240/4
 

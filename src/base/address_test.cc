@@ -56,6 +56,9 @@ TEST(Address, knows_what_kind_of_place_it_is) {
   EXPECT_FALSE(is_private(*IpAddress::parse("172.32.0.0")));
   EXPECT_TRUE(is_private(*IpAddress::parse("fd00:77::21")));
   EXPECT_TRUE(is_shared_nat(*IpAddress::parse("100.127.0.1")));
+  EXPECT_TRUE(is_overlay(*IpAddress::parse("100.64.0.0")));
+  EXPECT_TRUE(is_overlay(*IpAddress::parse("fd7a:115c:a1e0:ffff::1")));
+  EXPECT_FALSE(is_overlay(*IpAddress::parse("fd7a:115c:a1e1::")));
   EXPECT_TRUE(is_link_local(*IpAddress::parse("febf::1")));
   EXPECT_TRUE(is_loopback(*IpAddress::parse("127.9.9.9")));
   EXPECT_FALSE(is_private(*IpAddress::parse("203.0.113.10")));

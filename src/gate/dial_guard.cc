@@ -48,7 +48,7 @@ std::optional<GuardRefusal> guard_address(const IpAddress& address) {
   if (is_multicast(address)) return GuardRefusal::multicast;
   if (is_limited_broadcast(address)) return GuardRefusal::broadcast;
   if (embeds_v4(address)) return GuardRefusal::embedded_v4;
-  if (is_shared_nat(address) || within(address, "fd7a:115c:a1e0::/48")) return GuardRefusal::overlay;
+  if (is_overlay(address)) return GuardRefusal::overlay;
   if (within(address, "fd00:ec2::/32")) return GuardRefusal::metadata;
   if (!is_private(address)) return GuardRefusal::not_private;
   return std::nullopt;

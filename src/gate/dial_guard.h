@@ -18,7 +18,7 @@ enum class GuardRefusal {
   multicast,
   broadcast,    // 255.255.255.255
   embedded_v4,  // 6to4, Teredo, NAT64 and the like: an IPv6 address that stands for an IPv4 one
-  overlay,      // 100.64.0.0/10, fd7a:115c:a1e0::/48: addresses of the tunnel itself
+  overlay,      // addresses of the tunnel itself
   metadata,     // fd00:ec2::/32: a cloud's metadata service in private space
   not_private,  // a public or reserved address: a printing device stands on the customer's own network
   own_address,  // of this host

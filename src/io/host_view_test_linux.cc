@@ -71,6 +71,24 @@ TEST(HostView, has_the_other_end_of_a_link_and_what_a_route_puts_on_one) {
   }
 }
 
+TEST(HostView, leaves_out_what_a_tailscale_client_on_this_host_routes_to_itself) {
+  if (!neighbour_is_there()) GTEST_SKIP() << "needs a network of its own (root)";
+  ASSERT_TRUE(command_here("ip route add 100.64.0.0/10 dev near table 52"));
+  ASSERT_TRUE(command_here("ip route add fd7a:115c:a1e0::/48 dev near table 52"));
+  ASSERT_TRUE(command_here("ip route add fd7a:115c:a1e1::/48 dev near table 52"));
+  const auto view = read_host_view();
+  ASSERT_TRUE(view);
+  const auto has_network = [&](const char* prefix) {
+    return std::ranges::find(view->networks, *Prefix::parse(prefix)) != view->networks.end();
+  };
+  EXPECT_FALSE(has_network("100.64.0.0/10"));
+  EXPECT_FALSE(has_network("fd7a:115c:a1e0::/48"));
+  EXPECT_TRUE(has_network("fd7a:115c:a1e1::/48"));
+  for (const char* prefix : {"100.64.0.0/10", "fd7a:115c:a1e0::/48", "fd7a:115c:a1e1::/48"}) {
+    ASSERT_TRUE(command_here(std::string("ip route del ") + prefix + " table 52"));
+  }
+}
+
 TEST(NameServers, are_read_as_the_resolver_reads_them) {
   const auto servers = name_servers_in(
       "# nameserver 192.0.2.9\nnameserver 192.0.2.1\nnameserver\t2001:db8::1 # ours\nsearch example.com\n"

@@ -200,7 +200,7 @@ Result<RouteNetlink::Routes, SystemError> RouteNetlink::routes() {
     if (fixed->rtm_type != RTN_UNICAST || found.gateways.size() > gateways_before) return;
     each_attribute(attributes, [&](std::uint16_t type, Bytes value) {
       const auto network = type == RTA_DST ? IpAddress::from_bytes(value) : std::nullopt;
-      if (!network || is_shared_nat(*network) || fixed->rtm_dst_len < (network->is_v4() ? 8 : 32)) return;
+      if (!network || is_overlay(*network) || fixed->rtm_dst_len < (network->is_v4() ? 8 : 32)) return;
       found.on_link.push_back(Prefix::containing(*network, fixed->rtm_dst_len));
     });
   }));
