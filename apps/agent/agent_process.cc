@@ -100,7 +100,7 @@ Result<std::unique_ptr<AgentProcess>, StartFailure> AgentProcess::create(io::Loo
     if (const auto found = io::open_for_reading(program); !found) {
       return refuse(program.substr(program.rfind('/') + 1) + " must stand beside quoin-agent: " + found.error().text);
     }
-    if (io::may_give_users() && !io::may_be_run_by_others(program)) {
+    if (io::may_give(Children::users) && !io::may_be_run_by_others(program)) {
       return refuse(program +
                     " may not be run by others, and each such process is a user of its own; give them that right "
                     "(chmod o+x)");
@@ -180,16 +180,17 @@ void AgentProcess::listen_to(gate::CommandId id, std::string_view text) {
   if (std::exchange(connection.has_asked, true)) return;  // one command a connection: the gate knows both by one id
   connection.request = gate::decode_request(bytes_of(text));
   const io::PeerCredentials peer = connection.line->peer();
-  // Root needs no directory to be root. Whoever closes a device must not wait for one that hangs.
+  // Root needs no directory to be root, nor does a member need one now: the group is the one that the socket was given,
+  // and the kernel knows who is in it. Only for a name one is asked, and who closes a device does not wait for it long.
   if (peer.user == 0) return present(id, {.uid = 0, .name = "root"});
-  const gate::Caller unknown{.uid = peer.user, .name = std::to_string(peer.user)};
+  const auto number = listener_->group();
+  const gate::Caller unknown{
+      .uid = peer.user, .name = std::to_string(peer.user), .in_group = number && peer.in_group(*number)};
   connection.patience = std::make_unique<io::Timer>(loop_, [this, id, unknown] { present(id, unknown); });
   connection.patience->set(io::now() + directory_patience);
-  const bool is_asked = directory_.run([this, id, peer] {
-    const auto number = io::group_number(group);
-    gate::Caller caller{.uid = peer.user,
-                        .name = io::user_name(peer.user).value_or(std::to_string(peer.user)),
-                        .in_group = number && peer.in_group(*number)};
+  const bool is_asked = directory_.run([this, id, unknown] {
+    gate::Caller caller = unknown;
+    if (auto name = io::user_name(caller.uid)) caller.name = *std::move(name);
     return io::Callback([this, id, caller = std::move(caller)]() mutable { present(id, std::move(caller)); });
   });
   if (!is_asked) present(id, unknown);

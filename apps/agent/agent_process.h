@@ -41,7 +41,7 @@ class AgentProcess {
  public:
   static constexpr std::size_t connections_max = 32;   // to agent.sock at once
   static constexpr Duration silence_max = seconds(5);  // of one that connects
-  // A user directory that takes longer is not waited for: the caller has a number then, and no group.
+  // A user directory that takes longer is not waited for: the caller has a number then, and no name.
   static constexpr Duration directory_patience = seconds(2);
   static constexpr const char* group = "quoin";
 

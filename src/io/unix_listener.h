@@ -28,14 +28,17 @@ class UnixListener {
   static Result<std::unique_ptr<UnixListener>, FileFailure> open(Loop& loop, const Options& options, Accepted accepted);
   ~UnixListener();  // removes the socket
 
+  std::optional<std::uint32_t> group() const { return group_; }  // the number of the named one, which the socket has
+
  private:
-  UnixListener(Loop& loop, Descriptor socket, std::string path, Accepted accepted);
+  UnixListener(Loop& loop, Descriptor socket, std::string path, std::optional<std::uint32_t> group, Accepted accepted);
   void wait();
   void accept();
 
   Loop& loop_;
   Readiness socket_;
   std::string path_;
+  std::optional<std::uint32_t> group_;
   std::shared_ptr<Accepted> accepted_;
   Timer again_;  // after a refusal that would repeat at once, such as no descriptor left
 };

@@ -91,13 +91,15 @@ Result<std::unique_ptr<UnixListener>, FileFailure> UnixListener::open(Loop& loop
     unlink(path.c_str());
     return why;
   }
-  return std::unique_ptr<UnixListener>(new UnixListener(loop, std::move(made), path, std::move(accepted)));
+  return std::unique_ptr<UnixListener>(new UnixListener(loop, std::move(made), path, group, std::move(accepted)));
 }
 
-UnixListener::UnixListener(Loop& loop, Descriptor socket, std::string path, Accepted accepted)
+UnixListener::UnixListener(Loop& loop, Descriptor socket, std::string path, std::optional<std::uint32_t> group,
+                           Accepted accepted)
     : loop_(loop),
       socket_(loop, std::move(socket)),
       path_(std::move(path)),
+      group_(group),
       accepted_(std::make_shared<Accepted>(std::move(accepted))),
       again_(loop, [this] { wait(); }) {
   wait();

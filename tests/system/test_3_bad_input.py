@@ -6,7 +6,7 @@ import socket as sockets
 import stat
 import subprocess
 
-from own_agent import MEMBER, STRANGER, SUPPLEMENTARY_MEMBER, OwnAgent, says, seat, shut
+from own_agent import GROUP, MEMBER, STRANGER, SUPPLEMENTARY_MEMBER, OwnAgent, says, seat, shut
 from site_lab import AGENT, TUNNEL, Answer, until
 from world import expect, test
 
@@ -324,6 +324,22 @@ def callers(world):
             says(agent.as_user(STRANGER, *words), REFUSED, "Only root and members of the group quoin")
         shut(agent)
         expect([r for r in agent.audit() if r["event"] == "refused" and r["by"] == "nobody"], "the audit file does not name the stranger")
+
+
+@test("a member of the group can command while the user directory hangs, under the number instead of the name")
+def hanging_directory(world):
+    with OwnAgent(seat(), "hanging-directory").start() as agent:
+        silent = os.path.join(agent.folder, "passwd")  # who opens it waits for a writer
+        os.mkfifo(silent)
+        agent.lab.run("agent", "mount", "--bind", silent, "/etc/passwd", check=True)
+        try:
+            member = ["nsenter", "-S", "65534", "-G", str(GROUP), "--"]  # which, unlike setpriv, asks for no name
+            says(agent.as_user(member, "close", "nosuch"), USAGE, "nosuch")
+        finally:
+            agent.lab.run("agent", "umount", "--lazy", "/etc/passwd", check=True)
+        os.close(os.open(silent, os.O_WRONLY | os.O_NONBLOCK))  # fails if nobody waits there
+        refused = [record for record in agent.audit() if record["event"] == "refused"]
+        expect([record["by"] for record in refused] == ["65534"], f"not under the number: {refused}")
 
 
 @test("nonsense on the socket ends that connection and nothing else")
