@@ -32,6 +32,11 @@ class AuditQueue {
   bool is_void(Ticket ticket) const { return ticket < void_below_; }  // an append failed before it was written
   bool works() const { return works_; }
   bool keeps_up(Instant now) const { return works_ && (under_way_ == 0 || now < begun_ + slow_after); }
+  // When it will not keep up any more, if the append under way takes that long.
+  std::optional<Instant> falls_behind_at(Instant now) const {
+    const bool is_ahead = works_ && under_way_ > 0 && now < begun_ + slow_after;
+    return is_ahead ? std::optional(begun_ + slow_after) : std::nullopt;
+  }
   bool crowded() const { return queue_.size() > records_max / 2; }  // no time for new flows
   bool empty() const { return queue_.empty(); }
   std::optional<Instant> retry_at() const { return queue_.empty() || under_way_ > 0 ? std::nullopt : retry_at_; }

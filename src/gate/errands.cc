@@ -35,10 +35,11 @@ std::size_t Errands::under_way() const {
   return count;
 }
 
-std::size_t Errands::dials_of(const std::string& engineer) const {
+template <class T>
+std::size_t Errands::under_way_of(const std::string& engineer) const {
   const auto is_his = [&](const auto& errand) {
-    const auto* dial = std::get_if<ServiceDial>(&errand);
-    return dial != nullptr && dial->engineer == engineer;
+    const auto* each = std::get_if<T>(&errand);
+    return each != nullptr && each->engineer == engineer;
   };
   const auto count = std::ranges::count_if(errands_, [&](const auto& each) { return is_his(each.second); }) +
                      std::ranges::count_if(awaiting_look_, is_his) +
@@ -48,7 +49,7 @@ std::size_t Errands::dials_of(const std::string& engineer) const {
 
 bool Errands::is_crowded(const std::string& engineer) const {
   const std::size_t dials = under_way<ServiceDial>();
-  const std::size_t his = dials_of(engineer);
+  const std::size_t his = under_way_of<ServiceDial>(engineer);
   return dials >= device_dials_max || his >= device_dials_of_one_max || flows_.open() + dials >= Flows::open_max ||
          flows_.open_of(engineer) + his >= Flows::open_of_one_max;
 }
@@ -226,7 +227,8 @@ Errands::Trouble Errands::handle(const pair::PingDevice& request, const Warrant&
     fail(request.request, pair::Unanswered::not_allowed);
     return Trouble::none;
   }
-  const bool is_full = under_way<Echo>() >= pings_max || flows_.open() + under_way<ServiceDial>() >= Flows::open_max;
+  const bool is_full = under_way<Echo>() >= pings_max || under_way_of<Echo>(*engineer) >= pings_of_one_max ||
+                       flows_.open() + under_way<ServiceDial>() >= Flows::open_max;
   const bool is_new_series = !flows_.has_pings_of(*engineer);
   if (is_full || (is_new_series && (desk_.audit.crowded() || !flows_.may_open(*engineer, now)))) {
     fail(request.request, pair::Unanswered::too_many);
@@ -304,8 +306,11 @@ void Errands::perform(const ServiceDial& dial) {
 }
 
 void Errands::perform(const Echo& echo) {
+  // The tunnel may have said meanwhile that they are over, and their end is recorded.
+  if (!flows_.count_ping(echo.engineer, echo.record, echo.payload_bytes, 0)) {
+    return fail(echo.request, pair::Unanswered::not_allowed);
+  }
   const TaskId task = desk_.new_task(session_);
-  flows_.count_ping(echo.engineer, echo.payload_bytes, 0);
   desk_.emit(Ping{task, device_.address, echo.payload_bytes, ping_timeout});
   errands_.emplace(task, echo);
 }
@@ -366,7 +371,10 @@ Errands::Trouble Errands::handle(const Pinged& result) {
     fail(echo->request, pair::Unanswered::timed_out);
     return Trouble::none;
   }
-  flows_.count_ping(echo->engineer, 0, echo->payload_bytes);
+  if (!flows_.count_ping(echo->engineer, echo->record, 0, echo->payload_bytes)) {
+    fail(echo->request, pair::Unanswered::not_allowed);
+    return Trouble::none;
+  }
   owed_.erase(echo->request);
   desk_.send(session_, pair::Pinged{echo->request});
   return Trouble::none;

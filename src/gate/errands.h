@@ -35,6 +35,7 @@ class Errands {
   static constexpr std::size_t device_dials_max = 320;  // an engineer may open 200 connections at once
   static constexpr std::size_t device_dials_of_one_max = device_dials_max / 4 * 3;  // of one engineer
   static constexpr std::size_t pings_max = 20;
+  static constexpr std::size_t pings_of_one_max = pings_max / 4 * 3;
   static constexpr std::size_t server_dials_max = 16;  // control, relays and STUN names
   // Asked for in one session: a tunnel that was taken over does not knock at the world's doors from the customer's
   // address.
@@ -133,7 +134,8 @@ class Errands {
 
   template <class T>
   std::size_t under_way() const;
-  std::size_t dials_of(const std::string& engineer) const;
+  template <class T>
+  std::size_t under_way_of(const std::string& engineer) const;
   bool is_crowded(const std::string& engineer) const;  // no room for one more flow of his
   template <class T>
   std::optional<T> finish(TaskId task);

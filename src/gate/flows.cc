@@ -45,12 +45,15 @@ AuditQueue::Ticket Flows::open_ping(pair::RequestId id, const std::string& engin
   return opening;
 }
 
-void Flows::count_ping(const std::string& engineer, std::uint64_t bytes_to_device, std::uint64_t bytes_to_engineer) {
+bool Flows::count_ping(const std::string& engineer, AuditQueue::Ticket opening, std::uint64_t bytes_to_device,
+                       std::uint64_t bytes_to_engineer) {
   const auto series = pings_.find(engineer);
-  if (series == pings_.end()) return;
-  FlowEnded& record = open_.at(series->second).record;
-  *record.bytes_to_device += bytes_to_device;
-  *record.bytes_to_engineer += bytes_to_engineer;
+  if (series == pings_.end()) return false;
+  Flow& flow = open_.at(series->second);
+  if (flow.opening != opening) return false;
+  *flow.record.bytes_to_device += bytes_to_device;
+  *flow.record.bytes_to_engineer += bytes_to_engineer;
+  return true;
 }
 
 AuditQueue::Ticket Flows::add(pair::RequestId id, Flow flow, WallTime wall) {

@@ -46,7 +46,9 @@ class Flows {
                           std::uint16_t port, std::string service, WallTime wall);
   // Echo requests of one engineer are one flow, named by the first of them, until the tunnel closes it or ends.
   AuditQueue::Ticket open_ping(pair::RequestId id, const std::string& engineer, WallTime wall);
-  void count_ping(const std::string& engineer, std::uint64_t bytes_to_device, std::uint64_t bytes_to_engineer);
+  // False if that flow, which began with this record, is over.
+  [[nodiscard]] bool count_ping(const std::string& engineer, AuditQueue::Ticket opening, std::uint64_t bytes_to_device,
+                                std::uint64_t bytes_to_engineer);
   std::optional<FlowEnded> closed(const pair::FlowClosed& report, WallTime wall);  // its record, if it was open
   void refuse(const std::string& engineer, const char* transport, std::uint16_t port, const char* why, WallTime wall);
   void end_all(WallTime wall);  // the tunnel is gone: what it did not report stays unknown

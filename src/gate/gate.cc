@@ -205,6 +205,7 @@ void Gate::Core::plan_next_look(WallTime wall, Instant now) {
   for (const auto& [id, each] : sessions_) consider(each->next_timeout());
   if (const auto end = desk_.lock.next_end(wall, now)) consider(std::min(*end, now + look_every));
   consider(desk_.audit.retry_at());
+  if (!watchers_.empty()) consider(desk_.audit.falls_behind_at(now));  // which they are told
   for (const auto& [id, watcher] : watchers_) {
     if (watcher.stale) consider(watcher.next);
   }

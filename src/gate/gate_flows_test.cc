@@ -1,4 +1,6 @@
 // What a tunnel may have fetched for it while its device is open, and what is written down about it.
+#include <algorithm>
+
 #include <gtest/gtest.h>
 
 #include "gate/session.h"
@@ -253,6 +255,41 @@ TEST(GateFlows, pings_reach_only_the_device_and_are_one_flow) {
   EXPECT_NE(site.last_record("flow").find("\"transport\":\"icmp\",\"bytes_to_device\":224,\"bytes_to_engineer\":168"),
             std::string::npos)
       << site.last_record("flow");
+}
+
+TEST(GateFlows, a_ping_that_its_tunnel_calls_over_before_it_is_sent_is_not_sent) {
+  Site site;
+  const SessionId session = site.open_with_alice();
+  site.hold_appends = true;
+  site.say(session, pair::PingDevice{10, node_key(1), 56});
+  site.say(session, pair::FlowClosed{10, 0, 0});
+  site.say(session, pair::PingDevice{11, node_key(1), 28});  // which is another flow
+  site.release_appends();
+  EXPECT_EQ(failure_of(site, session, 10), pair::Unanswered::not_allowed);
+  ASSERT_EQ(site.pings.size(), 1U);
+  EXPECT_EQ(site.pings.front().payload_bytes, 28);
+  site.command(CloseRequest{});
+  EXPECT_NE(site.last_record("flow").find("\"transport\":\"icmp\",\"bytes_to_device\":28,\"bytes_to_engineer\":28"),
+            std::string::npos)
+      << site.last_record("flow");
+  EXPECT_EQ(site.records("flow_opened"), site.records("flow"));
+  EXPECT_PROMISES_KEPT(site);
+}
+
+TEST(GateFlows, one_engineer_cannot_keep_another_out_with_pings_that_wait) {
+  Site site;
+  const SessionId session = site.open_with_alice();
+  site.say(session, pair::Admit{node_key(2), "bob@example.com", false});
+  site.hold_appends = true;
+  for (pair::RequestId id = 100; id < 100 + Errands::pings_max; id++) {
+    site.say(session, pair::PingDevice{id, node_key(1), 56});
+  }
+  site.say(session, pair::PingDevice{200, node_key(2), 56});
+  site.release_appends();
+  EXPECT_EQ(site.pings.size(), Errands::pings_of_one_max + 1);
+  const auto answered = site.told<pair::Pinged>(session);
+  EXPECT_TRUE(std::ranges::any_of(answered, [](const pair::Pinged& each) { return each.request == 200; }));
+  EXPECT_PROMISES_KEPT(site);
 }
 
 TEST(GateFlows, control_is_where_the_configuration_says_wherever_that_is) {

@@ -1,6 +1,7 @@
 // Being told in time: the warning before the end, and `status --watch`.
 #include <gtest/gtest.h>
 
+#include "gate/audit_queue.h"
 #include "gate/simulated_site.h"
 
 namespace quoin::gate {
@@ -98,6 +99,23 @@ TEST(Watch, tells_the_last_of_many_changes_once_a_second_at_most) {
   site.pass(seconds(2));
   EXPECT_LE(site.updates(id), 6U);
   EXPECT_EQ(site.last_update(id).open->front().paths.front().through, "198.51.100.1:999");
+  EXPECT_PROMISES_KEPT(site);
+}
+
+TEST(Watch, tells_that_the_audit_file_does_not_keep_up_when_nothing_else_happens) {
+  Site site;
+  const auto id = watch(site);
+  site.pass(seconds(5));
+  site.hold_appends = true;
+  site.command(CloseRequest{"no such device"});  // a refusal, which is recorded
+  site.pass(AuditQueue::slow_after - milliseconds(1));
+  EXPECT_EQ(site.last_update(id).audit_works, true);
+  site.pass(milliseconds(1));
+  EXPECT_EQ(site.last_update(id).audit_works, false);
+  EXPECT_EQ(site.gate->poll_timeout(), std::nullopt);
+  site.release_appends();
+  site.pass(seconds(2));
+  EXPECT_EQ(site.last_update(id).audit_works, true);
   EXPECT_PROMISES_KEPT(site);
 }
 
