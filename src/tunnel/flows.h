@@ -12,6 +12,7 @@
 #include "crypto/keys.h"
 #include "netstack/events.h"
 #include "netstack/flow_id.h"
+#include "netstack/stack.h"
 #include "pair/messages.h"
 #include "tunnel/ftp_control.h"
 
@@ -43,8 +44,8 @@ class Flows {
  public:
   // Of what all engineers of a session share, one of them takes at most three quarters, however many machines he has:
   // he cannot keep the others out.
-  static constexpr std::size_t of_one_max = 4096 / 4 * 3;          // of the stack's flows
-  static constexpr std::size_t dialling_of_one_max = 320 / 4 * 3;  // of those that wait for an answer
+  static constexpr std::size_t of_one_max = netstack::StackConfig().flows_max / 4 * 3;
+  static constexpr std::size_t dialling_of_one_max = netstack::StackConfig().pending_max / 4 * 3;
 
   bool has_room_for(const std::string& person) const {
     const auto found = shares_.find(person);
