@@ -2,6 +2,7 @@
 // (inotify(7)).
 #pragma once
 
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
@@ -13,13 +14,16 @@ namespace quoin::io {
 
 class FileWatch {
  public:
-  // Absolute paths; a file need not be there. Calls back at least once for a change, and perhaps for a neighbour's.
+  // Absolute paths; neither a file nor its folder need be there. Calls back at least once for a change, and perhaps for
+  // a neighbour's.
   static Result<std::unique_ptr<FileWatch>, SystemError> watch(Loop& loop, std::vector<std::string> paths,
                                                                Callback changed);
 
  private:
   FileWatch(Loop& loop, Descriptor events, std::vector<std::string> paths, Callback changed);
   void look_at_paths();
+  void watch_folder(const std::filesystem::path& folder);
+  bool watch_one(const std::filesystem::path& path);
   void wait();
 
   Readiness events_;

@@ -1,5 +1,4 @@
 #include <array>
-#include <filesystem>
 #include <utility>
 
 #include <sys/inotify.h>
@@ -12,6 +11,7 @@ namespace quoin::io {
 namespace {
 
 constexpr std::uint32_t changes = IN_CLOSE_WRITE | IN_MODIFY | IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO;
+constexpr int links_max = 40;  // one after another: path_resolution(7)
 
 }  // namespace
 
@@ -31,16 +31,35 @@ FileWatch::FileWatch(Loop& loop, Descriptor events, std::vector<std::string> pat
 }
 
 // The folder sees a file that is replaced, or made; the file itself one that is mounted there and written elsewhere;
-// and both are looked at where a link leads. What is watched already stays watched; what is not there is left out.
+// and both are looked at where a link leads, also one to what is not there yet. What is watched already stays watched.
 void FileWatch::look_at_paths() {
   for (const std::string& path : paths_) {
-    std::error_code missing;
-    const std::filesystem::path named(path);
-    const std::filesystem::path real = std::filesystem::weakly_canonical(named, missing);
-    for (const auto& each : {named.parent_path(), real.parent_path(), real}) {
-      if (!each.empty()) inotify_add_watch(events_.number(), each.c_str(), changes);
+    std::filesystem::path named(path);
+    for (int links = 0; links < links_max; links++) {
+      watch_folder(named.parent_path());
+      watch_one(named);
+      std::error_code no_link;
+      const std::filesystem::path target = std::filesystem::read_symlink(named, no_link);
+      if (no_link) break;
+      named = named.parent_path() / target;  // which is the target alone if that is absolute
     }
   }
+}
+
+// Or the nearest above it that is there, which sees it come. Then downwards again: what has come before the folder
+// above it was watched is seen by nobody.
+void FileWatch::watch_folder(const std::filesystem::path& folder) {
+  std::vector<std::filesystem::path> missing;
+  std::filesystem::path there = folder;
+  while (!watch_one(there) && there.has_relative_path()) {
+    missing.push_back(there);
+    there = there.parent_path();
+  }
+  while (!missing.empty() && watch_one(missing.back())) missing.pop_back();
+}
+
+bool FileWatch::watch_one(const std::filesystem::path& path) {
+  return inotify_add_watch(events_.number(), path.c_str(), changes) >= 0;
 }
 
 void FileWatch::wait() {

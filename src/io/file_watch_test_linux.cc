@@ -66,5 +66,17 @@ TEST_F(FileWatchTest, follows_a_link_also_to_where_it_is_led_later) {
   EXPECT_TRUE(is_noticed([&] { write(folder / "elsewhere" / "other", "four"); }));
 }
 
+TEST_F(FileWatchTest, notices_a_file_in_folders_that_are_made_later) {
+  std::filesystem::create_symlink("../run/systemd/resolve/stub", file);
+  begin();
+  EXPECT_TRUE(is_noticed([&] { std::filesystem::create_directory(folder / "run" / "systemd"); }));
+  EXPECT_TRUE(is_noticed([&] { std::filesystem::create_directory(folder / "run" / "systemd" / "resolve"); }));
+  EXPECT_TRUE(is_noticed([&] { write(folder / "run" / "systemd" / "resolve" / "stub", "one"); }));
+  EXPECT_TRUE(is_noticed([&] { write(folder / "run" / "systemd" / "resolve" / "stub", "two"); }));
+  EXPECT_TRUE(is_noticed([&] { std::filesystem::remove_all(folder / "run" / "systemd"); }));
+  EXPECT_TRUE(is_noticed([&] { std::filesystem::create_directories(folder / "run" / "systemd" / "resolve"); }));
+  EXPECT_TRUE(is_noticed([&] { write(folder / "run" / "systemd" / "resolve" / "stub", "three"); }));
+}
+
 }  // namespace
 }  // namespace quoin::io

@@ -1,12 +1,15 @@
 #include <algorithm>
+#include <cerrno>
 #include <fstream>
 #include <string>
 
 #include <dirent.h>
+#include <linux/capability.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
+#include "io/capabilities.h"
 #include "io/limits.h"
 
 namespace quoin::io {
@@ -32,7 +35,9 @@ Result<void, SystemError> keep_out_of_swap([[maybe_unused]] Capabilities later) 
 #ifndef QUOIN_SANITIZED
   const rlimit all{RLIM_INFINITY, RLIM_INFINITY};
   const bool is_unlimited = setrlimit(RLIMIT_MEMLOCK, &all) == 0;  // children inherit it
-  if (!is_unlimited && later == Capabilities::given_up) return system_failure("keep memory out of swap");
+  const bool needs_no_limit = later == Capabilities::kept && has_capabilities({CAP_IPC_LOCK});
+  // Under a limit that is far enough off the lock would succeed, and an allocation fail later.
+  if (!is_unlimited && !needs_no_limit) return std::unexpected(SystemError{"keep memory out of swap", EPERM});
   // Only what is touched is locked: a thread's stack is mostly not.
   if (mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) != 0) return system_failure("keep memory out of swap");
 #endif

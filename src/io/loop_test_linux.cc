@@ -1,3 +1,4 @@
+#include <cerrno>
 #include <fstream>
 #include <optional>
 #include <string>
@@ -5,6 +6,7 @@
 
 #include <gtest/gtest.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -229,6 +231,29 @@ TEST(Limits, memory_stays_out_of_swap_also_what_is_asked_for_later) {
   int status = 0;
   ASSERT_EQ(waitpid(child, &status, 0), child);
   EXPECT_EQ(status, 0);
+}
+
+TEST(Limits, nothing_is_locked_where_a_limit_would_later_refuse_an_allocation) {
+#ifdef QUOIN_SANITIZED
+  GTEST_SKIP() << "sanitizers are left alone";
+#endif
+  if (geteuid() != 0) GTEST_SKIP() << "needs root";
+  for (const Capabilities later : {Capabilities::kept, Capabilities::given_up}) {
+    const pid_t child = fork();
+    if (child == 0) {
+      constexpr rlim_t limit = rlim_t{4} << 30;  // more than this process has already, so that a lock would succeed
+      const rlimit finite{limit, limit};
+      setrlimit(RLIMIT_MEMLOCK, &finite);  // where it cannot be raised it is finite already
+      if (setresuid(3000, 3000, 3000) != 0) _exit(3);
+      const auto locked = keep_out_of_swap(later);
+      if (locked || locked.error().code != EPERM) _exit(1);  // not even tried
+      const void* more = mmap(nullptr, 2 * limit, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+      _exit(more == MAP_FAILED || locked_kib() > 0 ? 2 : 0);
+    }
+    int status = 0;
+    ASSERT_EQ(waitpid(child, &status, 0), child);
+    EXPECT_EQ(status, 0);
+  }
 }
 
 TEST(Log, keeps_text_from_the_network_on_one_honest_line) {
