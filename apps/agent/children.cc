@@ -9,8 +9,8 @@ namespace quoin::apps {
 namespace {
 
 std::optional<std::uint32_t> user_for(gate::SessionId session) {
-  if (!io::may_give_users()) return std::nullopt;
-  return Children::first_user + static_cast<std::uint32_t>(session % Children::users);
+  if (!io::may_give(Children::users)) return std::nullopt;
+  return Children::users.first + static_cast<std::uint32_t>(session % Children::users.count);
 }
 
 }  // namespace

@@ -19,10 +19,12 @@ namespace quoin::apps {
 class Children {
  public:
   // Each tunnel is a user of its own where the agent may do that, so that files, signals and tracing are refused to it
-  // by the kernel and not by its filter of system calls alone. systemd's range for services of the moment has these
-  // numbers.
-  static constexpr std::uint32_t first_user = 62'000;
-  static constexpr std::uint32_t users = 1'000;
+  // by the kernel and not by its filter of system calls alone. Nobody else has these numbers: systemd gives out 60001
+  // to 60577 and 61184 to 65519 (DynamicUser), 524288 to 1879048191 (containers) and 2147352576 to 2147418111 (foreign
+  // images); Debian those below 60000 and, for users of containers, 100000 to 600100000; SSSD and FreeIPA number a
+  // domain's users up to 2000200000; and what is over 2147483647 some programs take for negative.
+  static constexpr io::Users users = {.first = 2'100'000'000, .count = 1'000};
+  static constexpr io::Users reading_users = {.first = users.first + users.count, .count = 1};  // quoin-snmp's
 
   struct Handlers {
     std::function<void(gate::SessionId, Result<pair::FromTunnel, pair::MessageError>)> message;

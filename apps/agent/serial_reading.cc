@@ -9,7 +9,6 @@
 namespace quoin::apps {
 namespace {
 
-constexpr std::uint32_t reading_user = Children::first_user + Children::users;  // no tunnel's
 constexpr std::size_t descriptors_max = 32;  // its loop, its pair, standard error, and the one socket
 
 }  // namespace
@@ -20,7 +19,7 @@ Result<std::unique_ptr<SerialReading>, std::string> SerialReading::start(io::Loo
                                                                          Done done) {
   std::unique_ptr<SerialReading> reading(new SerialReading(loop, std::move(done)));
   SerialReading* self = reading.get();
-  const auto user = io::may_give_users() ? std::optional(reading_user) : std::nullopt;
+  const auto user = io::may_give(Children::reading_users) ? std::optional(Children::reading_users.first) : std::nullopt;
   auto process =
       io::Child::start(loop, program, {}, {}, descriptors_max, user, [](io::ExitStatus) {});  // its pair tells first
   if (!process) return failure("a device cannot be asked by SNMP: " + process.error().text());

@@ -22,8 +22,14 @@ struct ExitStatus {
   int value = 0;  // exit code or signal number
 };
 
-// Whether a child can be given another user, and killed all the same (CAP_SETUID, CAP_SETGID, CAP_KILL).
-bool may_give_users();
+// Numbers of users and of groups alike.
+struct Users {
+  std::uint32_t first;
+  std::uint32_t count;
+};
+// Whether a child can be given any of these users, and killed all the same (CAP_SETUID, CAP_SETGID, CAP_KILL, and a
+// user namespace that has these numbers: user_namespaces(7)).
+bool may_give(Users users);
 bool may_be_run_by_others(const std::string& program);  // as far as its own mode says
 
 class Child {

@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
+#include <fstream>
 
 #include <fcntl.h>
 #include <linux/capability.h>
@@ -14,6 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "io/capabilities.h"
 #include "io/seqpacket.h"
 #include "io/spawn.h"
 
@@ -126,18 +128,32 @@ rlimit descriptor_limit(std::size_t wanted) {
   return {limit.rlim_max, limit.rlim_max};
 }
 
+// Each line of such a map: the first number in here, the first outside, and how many. A kernel without user namespaces
+// has no such file, and all numbers.
+bool has_numbers(const char* map, Users users) {
+  std::ifstream lines(map);
+  if (!lines) return true;
+  const std::uint64_t end = std::uint64_t{users.first} + users.count;
+  for (std::uint64_t first, outside, count; lines >> first >> outside >> count;) {
+    if (first <= users.first && end <= first + count) return true;
+  }
+  return false;
+}
+
+bool may_set_groups() {
+  std::string word;
+  return !(std::ifstream("/proc/self/setgroups") >> word) || word == "allow";
+}
+
 ExitStatus status_of(const siginfo_t& information) {
   return {information.si_code != CLD_EXITED, information.si_status};
 }
 
 }  // namespace
 
-bool may_give_users() {
-  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
-  std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3> held{};
-  if (syscall(SYS_capget, &header, held.data()) != 0) return false;
-  constexpr std::uint32_t needed = 1U << CAP_SETUID | 1U << CAP_SETGID | 1U << CAP_KILL;
-  return (held[0].effective & needed) == needed;
+bool may_give(Users users) {
+  return has_capabilities({CAP_SETUID, CAP_SETGID, CAP_KILL}) && has_numbers("/proc/self/uid_map", users) &&
+         has_numbers("/proc/self/gid_map", users) && may_set_groups();
 }
 
 bool may_be_run_by_others(const std::string& program) {

@@ -19,6 +19,8 @@ extern char** environ;
 namespace quoin::io {
 namespace {
 
+constexpr std::uint32_t another_user = 2'100'000'998;
+
 std::string open_descriptor_numbers() {
   std::string list;
   DIR* folder = opendir("/proc/self/fd");
@@ -87,7 +89,7 @@ int run(const std::string& task, const char* self) {
   if (task == "parent") {
     Loop loop;
     // Another user where that may be, because whether it dies with this process is then less certain.
-    const auto user = may_give_users() ? std::optional<std::uint32_t>(62'998) : std::nullopt;
+    const auto user = may_give({another_user, 1}) ? std::optional(another_user) : std::nullopt;
     auto child = Child::start(loop, self, {"wait"}, {}, 64, user, [](ExitStatus) {});
     if (!child) return 1;
     say(std::to_string((*child)->pid()));

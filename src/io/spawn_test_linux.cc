@@ -1,12 +1,15 @@
 #include <csignal>
 #include <fstream>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include <gtest/gtest.h>
+#include <sched.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "io/limits.h"
@@ -57,20 +60,54 @@ TEST_F(SpawnTest, the_child_has_its_pair_and_stderr_and_nothing_else) {
 }
 
 TEST_F(SpawnTest, a_child_of_another_user_has_no_rights_of_ours_and_dies_with_us_all_the_same) {
-  if (!may_give_users()) GTEST_SKIP() << "needs root";
-  user = 62'999;
+  if (!may_give({2'100'000'999, 1})) GTEST_SKIP() << "needs root";
+  user = 2'100'000'999;
   EXPECT_EQ(start("report"), "descriptors 2 3 environment death 1 blocked 0 pipe 1 leader 1 parent 1");
   std::ifstream lines("/proc/" + std::to_string(child->pid()) + "/status");
   std::map<std::string, std::string> says;
   for (std::string line; std::getline(lines, line);)
     says[line.substr(0, line.find(':'))] = line.substr(line.find(':') + 1);
-  EXPECT_EQ(says["Uid"], "\t62999\t62999\t62999\t62999");
-  EXPECT_EQ(says["Gid"], "\t62999\t62999\t62999\t62999");
+  EXPECT_EQ(says["Uid"], "\t2100000999\t2100000999\t2100000999\t2100000999");
+  EXPECT_EQ(says["Gid"], "\t2100000999\t2100000999\t2100000999\t2100000999");
   EXPECT_EQ(says["Groups"], "\t ");
   EXPECT_EQ(says["CapEff"], "\t0000000000000000");
   EXPECT_EQ(says["CapPrm"], "\t0000000000000000");
   child->kill();
   EXPECT_TRUE(run_until(loop, [&] { return status.has_value(); }));
+}
+
+// In a user namespace of its own, with a map as a container has it.
+int in_a_container(const std::string& map, const std::function<bool()>& question) {
+  int made[2], mapped[2];
+  if (pipe(made) != 0 || pipe(mapped) != 0) return -1;
+  const pid_t pid = fork();
+  char byte = 'x';
+  if (pid == 0) {
+    if (unshare(CLONE_NEWUSER) != 0) byte = '-';
+    if (write(made[1], &byte, 1) != 1 || read(mapped[0], &byte, 1) != 1) _exit(3);
+    _exit(question() ? 1 : 0);
+  }
+  const bool is_made = read(made[0], &byte, 1) == 1 && byte == 'x';
+  const std::string folder = "/proc/" + std::to_string(pid);
+  std::ofstream(folder + "/uid_map") << map;
+  std::ofstream(folder + "/gid_map") << map;
+  if (write(mapped[1], &byte, 1) != 1) return -1;
+  for (const int each : {made[0], made[1], mapped[0], mapped[1]}) close(each);
+  int status = 0;
+  waitpid(pid, &status, 0);
+  return is_made && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+TEST(MayGive, only_users_that_the_namespace_has) {
+  const auto ask = [](Users users) {
+    return in_a_container("0 100000 65536\n100000 300000 10\n", [users] { return may_give(users); });
+  };
+  if (geteuid() != 0 || ask({0, 1}) < 0) GTEST_SKIP() << "needs root and user namespaces";
+  EXPECT_EQ(ask({65'000, 536}), 1);
+  EXPECT_EQ(ask({65'000, 537}), 0);
+  EXPECT_EQ(ask({100'000, 10}), 1);
+  EXPECT_EQ(ask({99'999, 2}), 0);
+  EXPECT_EQ(ask({2'100'000'000, 1'000}), 0);
 }
 
 TEST_F(SpawnTest, tells_the_exit_code) {
