@@ -39,7 +39,8 @@ async def carry(proxy, target, port, reader, writer):
         far_reader, other = await through_proxy(proxy, target, port)
         await asyncio.gather(copy(reader, other), copy(far_reader, writer))
     except (OSError, asyncio.IncompleteReadError):
-        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        if not writer.is_closing():
+            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     finally:
         writer.close()
         if other:

@@ -112,6 +112,10 @@ class World:
     def show_logs(self):
         if self._agent is not None:
             print("     agent's log ends: " + self._agent.log_tail(1500).replace("\n", "\n     "))
+            with contextlib.suppress(OSError, ValueError):
+                records = [r for r in self._agent.audit() if r["event"] not in ("flow", "flow_opened")]
+                for record in records[-4:]:
+                    print("     recorded: " + ", ".join(f"{key} {value}" for key, value in record.items()))
 
     def end(self):
         with contextlib.suppress(Exception):  # what could not be made has been taken down
