@@ -420,7 +420,8 @@ void AgentProcess::perform(const gate::ReadSerial& effect) {
   const auto done = [this, task](pair::SerialAnswer answer) {
     finish_task(task, gate::SerialRead{task, std::move(answer)});
   };
-  auto reading = SerialReading::start(loop_, snmp_program_, std::move(*socket), effect.community, effect.timeout, done);
+  auto reading = SerialReading::start(loop_, snmp_processes_, snmp_program_, std::move(*socket), effect.community,
+                                      effect.timeout, done);
   if (!reading) {
     io::log(io::LogLevel::error, reading.error());
     return handle(gate::SerialRead{task, {}});

@@ -101,6 +101,7 @@ class AgentProcess {
   io::Worker disk_;       // appends to the audit file, one at a time
   io::Worker directory_;  // asks who a caller is
   Children children_;
+  SerialReading::Processes snmp_processes_;
   std::unique_ptr<io::HostChanges> host_changes_;
   std::unique_ptr<io::UnixListener> listener_;
 

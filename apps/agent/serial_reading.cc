@@ -13,24 +13,32 @@ constexpr std::size_t descriptors_max = 32;  // its loop, its pair, standard err
 
 }  // namespace
 
-Result<std::unique_ptr<SerialReading>, std::string> SerialReading::start(io::Loop& loop, const std::string& program,
+Result<std::unique_ptr<SerialReading>, std::string> SerialReading::start(io::Loop& loop, Processes& processes,
+                                                                         const std::string& program,
                                                                          io::Descriptor socket,
                                                                          const std::string& community, Duration within,
                                                                          Done done) {
   std::unique_ptr<SerialReading> reading(new SerialReading(loop, std::move(done)));
   SerialReading* self = reading.get();
   const auto user = io::may_give(Children::reading_users) ? std::optional(Children::reading_users.first) : std::nullopt;
-  auto process =
-      io::Child::start(loop, program, {}, {}, descriptors_max, user, [](io::ExitStatus) {});  // its pair tells first
-  if (!process) return failure("a device cannot be asked by SNMP: " + process.error().text());
-  reading->process_ = std::move(*process);
+  // What it says, its pair has told before it exits.
+  const auto place = processes.emplace(processes.end());
+  auto process = io::Child::start(
+      loop, program, {}, {}, descriptors_max, user,
+      [&loop, &processes, place](io::ExitStatus) { loop.post([&processes, place] { processes.erase(place); }); });
+  if (!process) {
+    processes.erase(place);
+    return failure("a device cannot be asked by SNMP: " + process.error().text());
+  }
+  *place = std::move(*process);
+  reading->process_ = *place;
   io::Seqpacket::Handlers handlers;
   handlers.received = [self](io::Seqpacket::Received packet) {
     const auto answer = packet.cut || packet.descriptors_lost ? std::nullopt : pair::decode_answer(packet.bytes);
     self->finish(answer.value_or(pair::SerialAnswer{}));
   };
   handlers.closed = [self] { self->finish({}); };
-  reading->pair_ = std::make_unique<io::Seqpacket>(loop, reading->process_->take_pair(), 0, std::move(handlers));
+  reading->pair_ = std::make_unique<io::Seqpacket>(loop, (*place)->take_pair(), 0, std::move(handlers));
   std::vector<io::Descriptor> beside;
   beside.push_back(std::move(socket));
   if (!reading->pair_->send(pair::encode_question(community), std::move(beside))) {
@@ -40,9 +48,17 @@ Result<std::unique_ptr<SerialReading>, std::string> SerialReading::start(io::Loo
   return reading;
 }
 
+SerialReading::~SerialReading() {
+  kill();
+}
+
+void SerialReading::kill() {
+  if (const auto running = process_.lock()) running->kill();
+}
+
 void SerialReading::finish(pair::SerialAnswer answer) {
   timer_.clear();
-  process_->kill();
+  kill();
   if (Done done = std::exchange(done_, nullptr)) done(std::move(answer));
 }
 

@@ -2,6 +2,7 @@
 // else it does (ends, says nothing, says something else) is no answer.
 #pragma once
 
+#include <list>
 #include <memory>
 #include <string>
 
@@ -12,22 +13,27 @@
 
 namespace quoin::apps {
 
-// Destroying it kills the process; `done` may destroy it only later, from the loop.
+// Destroying it kills the process and waits for nothing: `processes` keep it until its exit was seen, from the loop.
+// `done` may destroy it only later, from the loop.
 class SerialReading {
  public:
   using Done = std::move_only_function<void(pair::SerialAnswer)>;
+  using Processes = std::list<std::shared_ptr<io::Child>>;  // that run, or have been killed; outlives the loop's turns
   // The error is a sentence for the log.
-  static Result<std::unique_ptr<SerialReading>, std::string> start(io::Loop& loop, const std::string& program,
-                                                                   io::Descriptor socket, const std::string& community,
-                                                                   Duration within, Done done);
+  static Result<std::unique_ptr<SerialReading>, std::string> start(io::Loop& loop, Processes& processes,
+                                                                   const std::string& program, io::Descriptor socket,
+                                                                   const std::string& community, Duration within,
+                                                                   Done done);
+  ~SerialReading();
 
  private:
   SerialReading(io::Loop& loop, Done done) : done_(std::move(done)), timer_(loop, [this] { finish({}); }) {}
   void finish(pair::SerialAnswer answer);
+  void kill();
 
   Done done_;
   io::Timer timer_;
-  std::unique_ptr<io::Child> process_;
+  std::weak_ptr<io::Child> process_;
   std::unique_ptr<io::Seqpacket> pair_;
 };
 

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "io/clock.h"
+#include "io/limits.h"
 #include "io/log.h"
 #include "io/sandbox.h"
 #include "io/seqpacket.h"
@@ -28,6 +29,8 @@ int main(int argc, char**) {
   io::Descriptor pair_end(pair_number);
   const auto has_parent = argc == 1 ? io::die_with_parent(pair_end) : Result<bool, io::SystemError>(false);
   if (!has_parent || !*has_parent) return refuse("this program is started by quoin-agent, to ask one device");
+  static_cast<void>(
+      io::keep_out_of_swap(io::Capabilities::given_up));  // the gate and the tunnels say if that cannot be
   apps::SerialQuestion::prepare();
 
   io::Loop loop;
@@ -48,7 +51,8 @@ int main(int argc, char**) {
   gate = std::make_unique<io::Seqpacket>(loop, std::move(pair_end), 1, std::move(handlers));
   io::Timer patience(loop, [&] { loop.stop(); });
   patience.set(io::now() + pair::serial_wait + seconds(1));
-  if (!io::enter_sandbox()) return refuse("cannot give up its rights: the kernel refuses the sandbox");
+  if (!io::enter_sandbox(io::usual_violation, io::Sending::where_connected))
+    return refuse("cannot give up its rights: the kernel refuses the sandbox");
   loop.run();
   return 0;
 }

@@ -26,7 +26,12 @@ constexpr SandboxViolation usual_violation = SandboxViolation::report;
 constexpr SandboxViolation usual_violation = SandboxViolation::kill;
 #endif
 
-Result<void, SystemError> enter_sandbox(SandboxViolation violation = usual_violation);
+// Where datagrams may be sent. `where_connected`: only where the socket that was handed over is connected to; no call
+// remains that takes an address. Seqpacket sends no descriptors then.
+enum class Sending { to_any_address, where_connected };
+
+Result<void, SystemError> enter_sandbox(SandboxViolation violation = usual_violation,
+                                        Sending sending = Sending::to_any_address);
 
 // From now on the kernel kills this process when the thread that started it ends (PR_SET_PDEATHSIG). `pair` is our end
 // of the socket pair which that process made; false if that process is our parent no longer, so that we go at once.

@@ -65,6 +65,10 @@ constexpr std::uint32_t low_half_of_argument(int index) {
   return static_cast<std::uint32_t>(offsetof(seccomp_data, args) + static_cast<std::size_t>(index) * 8);
 }
 
+constexpr std::uint32_t high_half_of_argument(int index) {
+  return low_half_of_argument(index) + 4;
+}
+
 // A classic BPF program (seccomp(2)). Each rule begins with the call's number in the accumulator and leaves it there
 // when it does not decide.
 class Filter {
@@ -85,6 +89,18 @@ class Filter {
     skip_unless_equal(static_cast<std::uint32_t>(call), 4);
     load(low_half_of_argument(argument));
     program_.push_back(BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, forbidden, 1, 0));
+    end(SECCOMP_RET_ALLOW);
+    end(refusal_);
+  }
+  // All of `forbidden` must be clear in the argument, and every bit of the other one.
+  void allow_without(int call, int argument, std::uint32_t forbidden, int null_argument) {
+    skip_unless_equal(static_cast<std::uint32_t>(call), 8);
+    load(low_half_of_argument(argument));
+    program_.push_back(BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, forbidden, 5, 0));
+    load(low_half_of_argument(null_argument));
+    skip_unless_equal(0, 3);
+    load(high_half_of_argument(null_argument));
+    skip_unless_equal(0, 1);
     end(SECCOMP_RET_ALLOW);
     end(refusal_);
   }
@@ -142,11 +158,16 @@ std::uint32_t refusal_of(SandboxViolation violation) {
   return SECCOMP_RET_KILL_PROCESS;
 }
 
-std::vector<sock_filter> make_filter(SandboxViolation violation) {
+std::vector<sock_filter> make_filter(SandboxViolation violation, Sending sending) {
   Filter filter(refusal_of(violation));
   // First the calls that a packet meets.
-  for (const int call : {SYS_sendto, SYS_sendmmsg}) filter.allow_without(call, 3, MSG_FASTOPEN);  // which connects
-  filter.allow_without(SYS_sendmsg, 2, MSG_FASTOPEN);
+  switch (sending) {  // MSG_FASTOPEN connects
+    case Sending::to_any_address:
+      for (const int call : {SYS_sendto, SYS_sendmmsg}) filter.allow_without(call, 3, MSG_FASTOPEN);
+      filter.allow_without(SYS_sendmsg, 2, MSG_FASTOPEN);
+      break;
+    case Sending::where_connected: filter.allow_without(SYS_sendto, 3, MSG_FASTOPEN, 4); break;
+  }
   // Standard error is the gate's own, perhaps the terminal of a person: to be written to, and nothing else.
   for (const int call : {SYS_read, SYS_readv, SYS_fcntl, SYS_ioctl}) filter.refuse_with(call, 0, STDERR_FILENO);
   for (const int call : allowed_calls) filter.allow(call);
@@ -185,11 +206,11 @@ void read_files_of_the_c_library() {
 
 }  // namespace
 
-Result<void, SystemError> enter_sandbox(SandboxViolation violation) {
+Result<void, SystemError> enter_sandbox(SandboxViolation violation, Sending sending) {
   read_files_of_the_c_library();
   TRY(forbid_core_dumps());
   TRY(drop_capabilities());
-  std::vector<sock_filter> filter = make_filter(violation);
+  std::vector<sock_filter> filter = make_filter(violation, sending);
   const sock_fprog program{static_cast<unsigned short>(filter.size()), filter.data()};
   if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &program) != 0) {
     return system_failure("install the seccomp filter");

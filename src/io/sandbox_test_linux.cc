@@ -153,6 +153,81 @@ TEST(Sandbox, refuses_every_call_that_a_tunnel_does_not_need) {
   EXPECT_EQ(WEXITSTATUS(status), 0) << "of " << count;
 }
 
+// A connected UDP socket takes an address all the same, and sends there.
+struct SendCalls {
+  Descriptor sender;
+  sockaddr_in* elsewhere = nullptr;
+  sockaddr_in* elsewhere_at_null_below = nullptr;  // its pointer's lower half is zero
+
+  long to(const sockaddr_in* address, int flags = MSG_DONTWAIT) const {
+    return syscall(SYS_sendto, sender.number(), "x", 1, flags, address, address == nullptr ? 0 : sizeof *address);
+  }
+  long by_message(sockaddr_in* address, bool many) const {
+    char text = 'x';
+    iovec part{&text, 1};
+    mmsghdr message{};
+    message.msg_hdr = {.msg_name = address,
+                       .msg_namelen = address == nullptr ? 0U : static_cast<socklen_t>(sizeof *address),
+                       .msg_iov = &part,
+                       .msg_iovlen = 1,
+                       .msg_control = nullptr,
+                       .msg_controllen = 0,
+                       .msg_flags = 0};
+    return many ? syscall(SYS_sendmmsg, sender.number(), &message, 1, MSG_DONTWAIT)
+                : syscall(SYS_sendmsg, sender.number(), &message.msg_hdr, MSG_DONTWAIT);
+  }
+  // Which of the calls fail with EPERM, a bit for each.
+  int refused() const {
+    int bits = 0;
+    auto note = [&, nth = 0](long result) mutable { bits |= (result == -1 && errno == EPERM ? 1 : 0) << nth++; };
+    note(to(nullptr));
+    note(write(sender.number(), "x", 1));
+    note(to(elsewhere));
+    note(to(elsewhere_at_null_below));
+    note(to(nullptr, MSG_FASTOPEN));
+    note(by_message(elsewhere, false));
+    note(by_message(elsewhere, true));
+    return bits;
+  }
+};
+
+TEST(Sandbox, where_it_may_send_only_where_it_is_connected_it_cannot_send_elsewhere) {
+  const auto bound = [](const Descriptor& socket) {
+    sockaddr_in name{};
+    socklen_t length = sizeof name;
+    EXPECT_EQ(getsockname(socket.number(), reinterpret_cast<sockaddr*>(&name), &length), 0);
+    return name;
+  };
+  const Descriptor peer = udp_here(), other = udp_here();
+  const sockaddr_in peer_name = bound(peer);
+  sockaddr_in other_name = bound(other);
+  void* const wanted = reinterpret_cast<void*>(0x2000'0000'0000);
+  void* const page =
+      mmap(wanted, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+  ASSERT_EQ(page, wanted);
+  std::memcpy(page, &other_name, sizeof other_name);
+  SendCalls calls{udp_here(), &other_name, static_cast<sockaddr_in*>(page)};
+  ASSERT_EQ(connect(calls.sender.number(), reinterpret_cast<const sockaddr*>(&peer_name), sizeof peer_name), 0);
+  const auto waiting = [](const Descriptor& socket) {
+    int count = 0;
+    for (char byte; recv(socket.number(), &byte, 1, MSG_DONTWAIT) == 1;) count++;
+    return count;
+  };
+
+  EXPECT_EQ(calls.refused() & 0b1101111, 0);  // or what follows would show nothing
+  EXPECT_EQ(waiting(other), 4);
+  waiting(peer);
+  const int status = status_of_child([&] {
+    if (!enter_sandbox(SandboxViolation::refuse, Sending::where_connected)) return 200;
+    return calls.refused();
+  });
+  munmap(page, 4096);
+  ASSERT_TRUE(WIFEXITED(status));
+  EXPECT_EQ(WEXITSTATUS(status), 0b1111100);
+  EXPECT_EQ(waiting(other), 0);
+  EXPECT_EQ(waiting(peer), 2);
+}
+
 TEST(Sandbox, these_calls_do_something_else_outside) {  // or the test above would show nothing
   const Descriptor socket_there = udp_here();
   std::size_t refused = 0;

@@ -75,8 +75,13 @@ Seqpacket::Attempt Seqpacket::attempt(Bytes packet, const std::vector<Descriptor
     std::memcpy(CMSG_DATA(header), numbers.data(), bytes);
   }
 
+  constexpr int flags = MSG_NOSIGNAL | MSG_DONTWAIT;
   for (;;) {
-    if (sendmsg(readiness_.number(), &message, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0) return Attempt::done;
+    // Without descriptors by the call that a sandbox may allow: sendmsg could name an address where a filter cannot
+    // see.
+    const ssize_t sent = descriptors.empty() ? ::send(readiness_.number(), packet.data(), packet.size(), flags)
+                                             : sendmsg(readiness_.number(), &message, flags);
+    if (sent >= 0) return Attempt::done;
     if (errno == EINTR) continue;
     return errno == EAGAIN ? Attempt::would_block : Attempt::failed;
   }

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Asks quoin-snmp as the gate does, and answers it as printers and strangers do.
 
-usage: answers.py QUOIN_SNMP
+usage: answers.py QUOIN_SNMP [--sanitized]
 
 The gate's side is a socket pair as descriptor 3, one packet with the community and a connected UDP socket, one packet back:
 outcome (0 read, 1 silent, 2 unreadable) and serial number. Whatever comes over UDP, the program answers in that form and ends by
@@ -10,12 +10,14 @@ itself: it runs under the sandbox, so a forbidden system call on some path of th
 import concurrent.futures
 import os
 import random
+import resource
 import socket
 import subprocess
 import sys
 import time
 
 PROGRAM = sys.argv[1]
+SANITIZED = "--sanitized" in sys.argv
 READ, SILENT, UNREADABLE = 0, 1, 2
 SERIAL_OID = bytes.fromhex("2b060102012b0501011101")
 OCTETS, INTEGER, NULL, NO_SUCH_OBJECT, GET, RESPONSE, SEQUENCE = 0x04, 0x02, 0x05, 0x80, 0xA0, 0xA2, 0x30
@@ -70,10 +72,13 @@ def ask(answers, patience=10):
     socket.send_fds(ours, [b"fleet-read"], [to_printer.fileno()])
     ours.settimeout(0.02)
     requests, packet, end = [], None, time.monotonic() + patience
+    locked.clear()
     while packet is None and time.monotonic() < end:
         try:
             request, where = printer.recvfrom(65536)
             requests.append(request)
+            with open(f"/proc/{process.pid}/status") as status:
+                locked.update(line.split()[1] for line in status if line.startswith("VmLck"))
             for datagram in answers(request, len(requests)):
                 printer.sendto(datagram, where)
         except TimeoutError:
@@ -89,7 +94,17 @@ def ask(answers, patience=10):
     return outcome, packet[1:] if packet else b"", code, requests
 
 
+def may_lock_all():
+    """Whether a process without capabilities may lock its memory, once root has raised its limit as far as it goes."""
+    try:
+        resource.setrlimit(resource.RLIMIT_MEMLOCK, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    except (ValueError, PermissionError):
+        return False
+    return True
+
+
 failed = 0
+locked = set()  # how many kB of its memory are kept out of swap
 
 
 def check(what, got, outcome, serial=b""):
@@ -105,6 +120,10 @@ silent = slow.submit(ask, lambda request, nth: [])
 old = slow.submit(ask, lambda request, nth: [response(request, right)] if parsed(request)[0] == 0 else [])
 
 check("the serial number is read", ask(lambda request, nth: [response(request, right)]), READ, b"3089LAB00021")
+may_lock = not SANITIZED and may_lock_all()
+is_locked = bool(locked) and locked != {"0"}
+failed += may_lock and not is_locked
+print(f"{'FAIL' if may_lock and not is_locked else 'ok  '} its memory, which holds the community, is kept out of swap{'' if may_lock else ': not where the limit on locked memory cannot be raised'}")
 check("padding is taken off", ask(lambda request, nth: [response(request, tlv(OCTETS, b"  X7 \0"))]), READ, b"X7")
 check("an answer to another request is none", ask(lambda request, nth: [response(request, tlv(OCTETS, b"FORGED"), number=b"\x01\x02\x03\x04"),
                                                                         response(request, right)]), READ, b"3089LAB00021")
