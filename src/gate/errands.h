@@ -1,12 +1,12 @@
 // What one tunnel has asked the gate to fetch, and has not been given yet: sockets to the device, to control and to
 // relays, resolved names, echoes, the join key.
 //
-// A tunnel says what it means, never where that is. The device's address comes from the configuration and passes the
-// dial guard and the device is recognised before each dial; the control server's from the configuration; a relay's from
-// the relay map, so it passes the endpoint guard after it is resolved. Through a proxy it is the name that is passed
-// on: then every address that the map or this host's own resolver gives for it passes the guard, and the name must be a
-// public one. Every request is answered exactly once. Limits
-// bound what a tunnel can have under way; beyond them it is told so.
+// A tunnel says what it means, never where that is. The device's address comes from the configuration; it passes the
+// dial guard, and the device is recognised, before each dial. The control server's comes from the configuration; a
+// relay's from the relay map, so it passes the endpoint guard after it is resolved. Through a proxy it is the name that
+// is passed on: then every address that the map or this host's own resolver gives for it passes the guard, and the name
+// must be a public one. Every request is answered exactly once. Limits bound what a tunnel can have under way; beyond
+// them it is told so.
 // (Threat model: D1, D3, D4, D7; attack cases ISO-15, ISO-18, MAP-09, PRN-09, PRN-13.)
 #pragma once
 

@@ -80,6 +80,18 @@ class TlsTest : public testing::Test {
       if (!run_until(loop, [&] { return ready; })) return StreamStop::failed;
     }
   }
+  // Waits before each read, which takes at most so many bytes.
+  std::string read_by_waiting(std::size_t wanted, std::size_t at_once) {
+    Buffer space(at_once);
+    std::string got;
+    while (got.size() < wanted) {
+      bool ready = false;
+      client->wait_readable([&] { ready = true; });
+      if (!run_until(loop, [&] { return ready; })) return got + " and then nothing";
+      if (const auto moved = client->read_some(space)) got += text_of(Bytes(space).first(*moved));
+    }
+    return got;
+  }
 
   Loop loop;
   Descriptor near_end, far_end;
@@ -232,15 +244,7 @@ TEST_F(TlsTest, answers_a_wait_for_bytes_that_are_decrypted_already) {
     testing_tls::read_until(connection, '\n');
   });
   ASSERT_TRUE(shake(roots_of(authority), host));
-  Buffer space(2);
-  std::string got;
-  while (got.size() < 6) {
-    bool ready = false;
-    client->wait_readable([&] { ready = true; });
-    ASSERT_TRUE(run_until(loop, [&] { return ready; }));
-    if (const auto moved = client->read_some(space)) got += text_of(Bytes(space).first(*moved));
-  }
-  EXPECT_EQ(got, "abcdef");
+  EXPECT_EQ(read_by_waiting(6, 2), "abcdef");
   client.reset();
 }
 
@@ -254,15 +258,7 @@ TEST_F(TlsTest, answers_a_wait_for_a_record_that_was_read_ahead_with_another) {
   });
   ASSERT_TRUE(shake(roots_of(authority), host));
   ASSERT_TRUE(run_until(loop, [&] { return written; }));
-  Buffer space(100);
-  std::string got;
-  while (got.size() < 6) {
-    bool ready = false;
-    client->wait_readable([&] { ready = true; });
-    ASSERT_TRUE(run_until(loop, [&] { return ready; }));
-    if (const auto moved = client->read_some(space)) got += text_of(Bytes(space).first(*moved));
-  }
-  EXPECT_EQ(got, "abcdef");
+  EXPECT_EQ(read_by_waiting(6, 100), "abcdef");
   client.reset();
 }
 
