@@ -393,7 +393,7 @@ def link_is_cut(world):
         expect(all(record["node_key"] == entry["node_key"] for record in again), f"other keys: {again}")
 
 
-@test("IPv6 outside: where UDP over IPv4 is cut, the path is direct over IPv6")
+@long_test("IPv6 outside: where UDP over IPv4 is cut, the path is direct over IPv6")
 def direct_over_ipv6(world):
     lab = world.lab
     world.engineer()
