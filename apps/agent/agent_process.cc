@@ -81,20 +81,19 @@ Result<std::unique_ptr<AgentProcess>, StartFailure> AgentProcess::create(io::Loo
     return failure(StartFailure{gate::ExitCode::wrong_usage, std::move(sentence)});
   };
   if (const auto readable = look_at_named_files(config); !readable) return refuse(readable.error());
-  if (const auto made = io::make_folder(config.state_dir, {.mode = 0700, .group = std::nullopt}); !made)
-    return failure(of_file(made.error()));
+  auto state = io::Folder::make(config.state_dir, {.mode = 0700, .group = std::nullopt});
+  if (!state) return failure(of_file(state.error()));
   // One that exists may be the system's own, such as /run: its mode is left alone, and the socket has its own.
-  if (const auto made = io::make_folder(folder_of(config.socket), {.mode = 0750, .group = group, .narrows = false});
-      !made)
-    return failure(of_file(made.error()));
-  auto lock = io::LockFile::take(config.state_dir + "/lock");
+  auto run = io::Folder::make(folder_of(config.socket), {.mode = 0750, .group = group, .narrows = false});
+  if (!run) return failure(of_file(run.error()));
+  auto lock = io::LockFile::take(*state, "lock");
   if (!lock && lock.error().error == io::FileError::taken) {
     return failure(StartFailure{gate::ExitCode::refused, "another quoin-agent already runs with the state folder " +
                                                              config.state_dir +
                                                              ": stop it, or give this one a state_dir of its own"});
   }
   if (!lock) return failure(of_file(lock.error()));
-  auto audit = AuditFiles::open(config.state_dir);
+  auto audit = AuditFiles::open(std::move(*state));
   if (!audit) return failure(StartFailure{gate::ExitCode::failed, audit.error()});
   for (const std::string& program : {programs.tunnel, programs.snmp}) {
     if (const auto found = io::open_for_reading(program); !found) {
@@ -108,7 +107,7 @@ Result<std::unique_ptr<AgentProcess>, StartFailure> AgentProcess::create(io::Loo
   }
   std::unique_ptr<AgentProcess> process(
       new AgentProcess(loop, std::move(config), std::move(programs), std::move(*lock), std::move(*audit)));
-  if (const auto listening = process->listen(); !listening) return failure(listening.error());
+  if (const auto listening = process->listen(std::move(*run)); !listening) return failure(listening.error());
   process->drain();
   return process;
 }
@@ -136,13 +135,14 @@ AgentProcess::AgentProcess(io::Loop& loop, gate::Config config, Programs program
                  .exited = [this](gate::SessionId session,
                                   std::string how) { handle(gate::ChildExited{session, std::move(how)}); }}) {}
 
-Result<void, StartFailure> AgentProcess::listen() {
+Result<void, StartFailure> AgentProcess::listen(io::Folder run) {
   auto changes = io::HostChanges::watch(loop_, [this] { host_changed(); });
   if (!changes) return failure(StartFailure{gate::ExitCode::failed, changes.error().text()});
   host_changes_ = std::move(*changes);
-  auto listener =
-      io::UnixListener::open(loop_, {.path = config_.socket, .mode = 0660, .group = group},
-                             [this](std::unique_ptr<io::LineConnection> connection) { accept(std::move(connection)); });
+  auto listener = io::UnixListener::open(
+      loop_, std::move(run),
+      {.name = config_.socket.substr(config_.socket.rfind('/') + 1), .mode = 0660, .group = group},
+      [this](std::unique_ptr<io::LineConnection> connection) { accept(std::move(connection)); });
   if (!listener) {
     const bool taken = listener.error().error == io::FileError::taken;
     return failure(StartFailure{taken ? gate::ExitCode::refused : gate::ExitCode::wrong_usage,

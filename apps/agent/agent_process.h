@@ -62,7 +62,7 @@ class AgentProcess {
 
   AgentProcess(io::Loop& loop, gate::Config config, Programs programs, io::LockFile lock, AuditFiles::Opened audit);
 
-  Result<void, StartFailure> listen();
+  Result<void, StartFailure> listen(io::Folder run);
   void accept(std::unique_ptr<io::LineConnection> connection);
   void listen_to(gate::CommandId id, std::string_view line);
   void present(gate::CommandId id, gate::Caller caller);

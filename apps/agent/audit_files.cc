@@ -11,53 +11,48 @@ namespace {
 constexpr std::size_t head_bytes_max = 4096;
 constexpr std::size_t piece_bytes = 64 * 1024;
 
+const std::string file_name(gate::audit_file_name);
+const std::string head_name(gate::audit_head_name);
+
 }  // namespace
 
-std::string audit_file_path(const std::string& state_dir) {
-  return state_dir + "/" + std::string(gate::audit_file_name);
-}
-std::string audit_head_path(const std::string& state_dir) {
-  return state_dir + "/" + std::string(gate::audit_head_name);
-}
-
-Result<void, std::string> read_audit(const std::string& audit_file, const std::function<void(Bytes)>& piece) {
-  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(audit_file.c_str(), "rbe"), &std::fclose);
-  if (!file) {
-    auto opened = io::open_for_reading(audit_file);  // for its words
-    if (!opened && opened.error().error == io::FileError::missing) return {};
-    return failure(opened ? audit_file + " cannot be read" : opened.error().text);
-  }
+Result<void, std::string> read_audit(const io::Folder& state, const std::function<void(Bytes)>& piece) {
+  auto opened = io::open_for_reading(state, file_name);
+  if (!opened && opened.error().error == io::FileError::missing) return {};
+  if (!opened) return failure(opened.error().text);
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(fdopen(opened->number(), "rb"), &std::fclose);
+  if (!file) return failure(state.path_of(file_name) + " cannot be read");
+  static_cast<void>(opened->release());
   Buffer space(piece_bytes);
   while (const std::size_t count = std::fread(space.data(), 1, space.size(), file.get()))
     piece(Bytes(space).first(count));
-  if (std::ferror(file.get())) return failure(audit_file + " cannot be read to its end: check the disk");
+  if (std::ferror(file.get())) return failure(state.path_of(file_name) + " cannot be read to its end: check the disk");
   return {};
 }
 
-Result<gate::AuditVerdict, std::string> verify_audit(const std::string& audit_file, const std::string& audit_head) {
-  const auto head = io::read_file(audit_head, head_bytes_max, io::FileTrust::any);
+Result<gate::AuditVerdict, std::string> verify_audit(const io::Folder& state) {
+  const auto head = io::read_file(state, head_name, head_bytes_max);
   if (!head && head.error().error != io::FileError::missing) return failure(head.error().text);
   gate::AuditVerifier verifier(head ? std::optional(text_of(*head)) : std::nullopt);
-  const auto read = read_audit(audit_file, [&](Bytes piece) { verifier.feed(piece); });
+  const auto read = read_audit(state, [&](Bytes piece) { verifier.feed(piece); });
   if (!read) return failure(read.error());
   return verifier.finish();
 }
 
-Result<AuditFiles::Opened, std::string> AuditFiles::open(const std::string& state_dir) {
-  const std::string path = audit_file_path(state_dir);
-  const auto verdict = verify_audit(path, audit_head_path(state_dir));
+Result<AuditFiles::Opened, std::string> AuditFiles::open(io::Folder state) {
+  const auto verdict = verify_audit(state);
   if (!verdict) return failure(verdict.error());
-  if (verdict->fault) return failure(path + ": " + verdict->sentence());
-  auto file = io::AppendFile::open(path);
+  if (verdict->fault) return failure(state.path_of(file_name) + ": " + verdict->sentence());
+  auto file = io::AppendFile::open(state, file_name);
   if (!file) return failure(file.error().text);
   if (verdict->bytes_torn > 0) {
     if (const auto cut = file->cut(verdict->bytes_valid); !cut) return failure(cut.error().text);
   }
   std::optional<gate::FileRepaired> repaired;
   if (!verdict->whole()) repaired = gate::FileRepaired{verdict->records_beyond_head, verdict->bytes_torn};
-  const auto head = io::read_file(audit_head_path(state_dir), head_bytes_max, io::FileTrust::any);
+  const auto head = io::read_file(state, head_name, head_bytes_max);
   if (!head && head.error().error != io::FileError::missing) return failure(head.error().text);
-  return Opened{AuditFiles(std::move(*file), audit_head_path(state_dir), head ? std::string(text_of(*head)) : ""),
+  return Opened{AuditFiles(std::move(state), std::move(*file), head ? std::string(text_of(*head)) : ""),
                 {verdict->last, repaired}};
 }
 
@@ -68,7 +63,7 @@ Result<void, std::string> AuditFiles::perform(const gate::AppendAudit& append) {
     if (auto appended = file_.append(bytes_of(append.lines)); !appended) return appended;
     if (!append.sync) return {};
     if (auto synced = file_.sync(); !synced) return synced;
-    return io::replace_file(head_path_, bytes_of(append.head));
+    return io::replace_file(state_, head_name, bytes_of(append.head));
   };
   const auto done = attempt();
   if (done) {
@@ -85,11 +80,12 @@ Result<void, std::string> AuditFiles::perform(const gate::AppendAudit& append) {
 // was appended whole, because a torn record must not stand before the next one.
 bool AuditFiles::take_back(const gate::AppendAudit& append, std::uint64_t before) {
   if (append.sync) {
-    const auto head = io::read_file(head_path_, head_bytes_max, io::FileTrust::any);
+    const auto head = io::read_file(state_, head_name, head_bytes_max);
     const bool is_missing = !head && head.error().error == io::FileError::missing;
     const std::string_view found = head ? text_of(*head) : std::string_view();
     if (!head && !is_missing) return false;
-    if (found != head_ && !io::replace_file(head_path_, bytes_of(head_.empty() ? gate::AuditHead().text() : head_))) {
+    if (found != head_ &&
+        !io::replace_file(state_, head_name, bytes_of(head_.empty() ? gate::AuditHead().text() : head_))) {
       return false;
     }
   }

@@ -79,8 +79,8 @@ void print(const gate::Reply& reply, bool as_json) {
   if (!text.ends_with('\n')) std::fputc('\n', stdout);
 }
 
-bool is_missing(const std::string& path) {
-  const auto file = io::open_for_reading(path);
+bool is_missing(const io::Folder& state, std::string_view name) {
+  const auto file = io::open_for_reading(state, std::string(name));
   return !file && file.error().error == io::FileError::missing;
 }
 
@@ -120,29 +120,32 @@ gate::ExitCode perform(const SocketCommand& command) {
 }
 
 gate::ExitCode perform(const AuditCommand& command) {
-  std::string file = audit_file_path(command.state_dir.value_or(usual_state_dir));
-  std::string head = audit_head_path(command.state_dir.value_or(usual_state_dir));
+  std::string state_dir = command.state_dir.value_or(usual_state_dir);
   if (!command.state_dir) {
     const auto reply = ask_once(command.socket, gate::StatusRequest{});
     if (reply && !reply->audit_file.empty()) {
-      file = reply->audit_file;
-      head = reply->audit_head;
+      state_dir = reply->audit_file.substr(0, reply->audit_file.rfind('/'));
     } else if (command.socket != usual_socket) {
       return complain(
           gate::ExitCode::not_reachable,
           "no agent on " + command.socket + " to ask where its audit file is: name its folder with --state-dir");
     }
   }
-  if (is_missing(file) && (command.action == AuditAction::show || is_missing(head))) {
+  const std::string file = state_dir + "/" + std::string(gate::audit_file_name);
+  const auto state = io::Folder::as_it_is(state_dir);
+  if (!state && state.error().error != io::FileError::missing)
+    return complain(gate::ExitCode::failed, state.error().text);
+  if (!state || (is_missing(*state, gate::audit_file_name) &&
+                 (command.action == AuditAction::show || is_missing(*state, gate::audit_head_name)))) {
     return complain(gate::ExitCode::failed,
                     "there is no audit file " + file + ": name the agent's state folder with --state-dir");
   }
   if (command.action == AuditAction::show) {
-    const auto read = read_audit(file, [](Bytes piece) { std::fwrite(piece.data(), 1, piece.size(), stdout); });
+    const auto read = read_audit(*state, [](Bytes piece) { std::fwrite(piece.data(), 1, piece.size(), stdout); });
     if (!read) return complain(gate::ExitCode::failed, read.error());
     return printed();
   }
-  const auto verdict = verify_audit(file, head);
+  const auto verdict = verify_audit(*state);
   if (!verdict) return complain(gate::ExitCode::failed, verdict.error());
   if (verdict->fault) return complain(gate::ExitCode::failed, file + ": " + verdict->sentence());
   std::printf("%s: %s\n", file.c_str(), verdict->sentence().c_str());

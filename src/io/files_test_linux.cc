@@ -24,6 +24,7 @@ class FilesTest : public testing::Test {
   }
   void TearDown() override { std::filesystem::remove_all(folder); }
   std::string path(const std::string& name) const { return folder + "/" + name; }
+  Folder here() const { return std::move(*Folder::make(folder, {})); }
   static mode_t mode_of(const std::string& of) {
     struct stat found{};
     EXPECT_EQ(lstat(of.c_str(), &found), 0) << of;
@@ -51,56 +52,8 @@ class FullDisk {
   rlimit before_{};
 };
 
-TEST_F(FilesTest, makes_what_is_missing_of_a_folder) {
-  ASSERT_TRUE(make_folder(path("a/b/state"), {}));
-  EXPECT_EQ(mode_of(path("a/b")), 0755U);
-  EXPECT_EQ(mode_of(path("a/b/state")), 0700U);
-  EXPECT_TRUE(make_folder(path("a/b/state/"), {}));
-}
-
-TEST_F(FilesTest, gives_a_folder_its_mode_and_group) {
-  if (geteuid() != 0) GTEST_SKIP() << "needs root";
-  ASSERT_TRUE(make_folder(path("socket"), {.mode = 0750, .group = "daemon"}));
-  struct stat found{};
-  ASSERT_EQ(stat(path("socket").c_str(), &found), 0);
-  EXPECT_EQ(found.st_mode & 07777, 0750U);
-  EXPECT_EQ(found.st_gid, 1U);
-  EXPECT_TRUE(make_folder(path("other"), {.mode = 0750, .group = "no-such-group"}));
-}
-
-TEST_F(FilesTest, narrows_a_folder_that_is_too_open_to_read) {
-  ASSERT_EQ(mkdir(path("state").c_str(), 0755), 0);
-  ASSERT_TRUE(make_folder(path("state"), {}));
-  EXPECT_EQ(mode_of(path("state")), 0700U);
-}
-
-TEST_F(FilesTest, refuses_a_folder_that_others_may_write) {
-  ASSERT_EQ(mkdir(path("state").c_str(), 0700), 0);
-  ASSERT_EQ(chmod(path("state").c_str(), 0770), 0);
-  const auto made = make_folder(path("state"), {});
-  ASSERT_FALSE(made);
-  EXPECT_EQ(made.error().error, FileError::open_to_others);
-  EXPECT_EQ(made.error().text, path("state") + " may be written by others; take that right away (chmod go-w)");
-}
-
-TEST_F(FilesTest, refuses_a_folder_of_another) {
-  if (geteuid() != 0) GTEST_SKIP() << "needs root";
-  ASSERT_EQ(mkdir(path("state").c_str(), 0700), 0);
-  ASSERT_EQ(chown(path("state").c_str(), 1234, 1234), 0);
-  EXPECT_EQ(make_folder(path("state"), {}).error().error, FileError::of_another);
-}
-
-TEST_F(FilesTest, refuses_a_link_or_a_file_for_a_folder) {
-  ASSERT_EQ(mkdir(path("real").c_str(), 0700), 0);
-  ASSERT_EQ(symlink(path("real").c_str(), path("link").c_str()), 0);
-  EXPECT_EQ(make_folder(path("link"), {}).error().error, FileError::is_link);
-  EXPECT_EQ(make_folder(path("link/"), {}).error().error, FileError::is_link);
-  ASSERT_TRUE(replace_file(path("file"), bytes_of("x")));
-  EXPECT_EQ(make_folder(path("file"), {}).error().error, FileError::wrong_kind);
-}
-
 TEST_F(FilesTest, reads_no_more_than_allowed) {
-  ASSERT_TRUE(replace_file(path("f"), bytes_of("12345")));
+  ASSERT_TRUE(replace_file(here(), "f", bytes_of("12345")));
   EXPECT_EQ(content("f"), "12345");
   EXPECT_TRUE(read_file(path("f"), 5, FileTrust::any));
   EXPECT_EQ(read_file(path("f"), 4, FileTrust::any).error().error, FileError::too_large);
@@ -109,7 +62,7 @@ TEST_F(FilesTest, reads_no_more_than_allowed) {
 }
 
 TEST_F(FilesTest, reads_a_secret_only_if_nobody_else_can) {
-  ASSERT_TRUE(replace_file(path("key"), bytes_of("k"), 0644));
+  ASSERT_TRUE(replace_file(here(), "key", bytes_of("k"), 0644));
   EXPECT_TRUE(read_file(path("key"), 10, FileTrust::ours_only));
   EXPECT_EQ(read_file(path("key"), 10, FileTrust::secret).error().error, FileError::open_to_others);
   ASSERT_EQ(chmod(path("key").c_str(), 0600), 0);
@@ -119,12 +72,12 @@ TEST_F(FilesTest, reads_a_secret_only_if_nobody_else_can) {
 }
 
 TEST_F(FilesTest, follows_no_link_to_what_must_be_ours) {
-  ASSERT_TRUE(replace_file(path("real"), bytes_of("k")));
+  ASSERT_TRUE(replace_file(here(), "real", bytes_of("k")));
   ASSERT_EQ(symlink(path("real").c_str(), path("link").c_str()), 0);
   EXPECT_TRUE(read_file(path("link"), 10, FileTrust::any));
   EXPECT_EQ(read_file(path("link"), 10, FileTrust::ours_only).error().error, FileError::is_link);
-  EXPECT_EQ(AppendFile::open(path("link")).error().error, FileError::is_link);
-  EXPECT_EQ(LockFile::take(path("link")).error().error, FileError::is_link);
+  EXPECT_EQ(AppendFile::open(here(), "link").error().error, FileError::is_link);
+  EXPECT_EQ(LockFile::take(here(), "link").error().error, FileError::is_link);
 }
 
 TEST_F(FilesTest, does_not_hang_on_a_pipe) {
@@ -133,18 +86,18 @@ TEST_F(FilesTest, does_not_hang_on_a_pipe) {
 }
 
 TEST_F(FilesTest, replaces_a_file_whole_and_leaves_nothing_beside_it) {
-  ASSERT_TRUE(replace_file(path("head"), bytes_of("first")));
-  ASSERT_TRUE(replace_file(path("head"), bytes_of("second")));
+  ASSERT_TRUE(replace_file(here(), "head", bytes_of("first")));
+  ASSERT_TRUE(replace_file(here(), "head", bytes_of("second")));
   EXPECT_EQ(content("head"), "second");
   EXPECT_EQ(mode_of(path("head")), 0600U);
   EXPECT_FALSE(std::filesystem::exists(path("head.new")));
 }
 
 TEST_F(FilesTest, keeps_the_old_content_when_the_disk_is_full) {
-  ASSERT_TRUE(replace_file(path("head"), bytes_of("old")));
+  ASSERT_TRUE(replace_file(here(), "head", bytes_of("old")));
   {
     const FullDisk full(10);
-    const auto replaced = replace_file(path("head"), bytes_of("longer than ten bytes"));
+    const auto replaced = replace_file(here(), "head", bytes_of("longer than ten bytes"));
     ASSERT_FALSE(replaced);
     EXPECT_EQ(replaced.error().error, FileError::full);
   }
@@ -153,29 +106,28 @@ TEST_F(FilesTest, keeps_the_old_content_when_the_disk_is_full) {
 }
 
 TEST_F(FilesTest, keeps_the_old_content_when_descriptors_run_out) {
-  ASSERT_TRUE(replace_file(path("head"), bytes_of("old")));
+  ASSERT_TRUE(replace_file(here(), "head", bytes_of("old")));
   rlimit before{};
   getrlimit(RLIMIT_NOFILE, &before);
+  const Folder folder_held = here();
   const int next = dup(STDERR_FILENO);  // the lowest number that is free
   close(next);
-  for (const int spare : {0, 1}) {  // one descriptor is enough for the file, or for its folder, not for both
-    const rlimit few{static_cast<rlim_t>(next + spare), before.rlim_max};
-    setrlimit(RLIMIT_NOFILE, &few);
-    const auto replaced = replace_file(path("head"), bytes_of("new"));
-    setrlimit(RLIMIT_NOFILE, &before);
-    EXPECT_FALSE(replaced);
-    EXPECT_EQ(content("head"), "old");
-  }
+  const rlimit few{static_cast<rlim_t>(next), before.rlim_max};
+  setrlimit(RLIMIT_NOFILE, &few);
+  const auto replaced = replace_file(folder_held, "head", bytes_of("new"));
+  setrlimit(RLIMIT_NOFILE, &before);
+  EXPECT_FALSE(replaced);
+  EXPECT_EQ(content("head"), "old");
 }
 
 TEST_F(FilesTest, appends_whole_records_across_openings) {
   {
-    auto file = AppendFile::open(path("audit"));
+    auto file = AppendFile::open(here(), "audit");
     ASSERT_TRUE(file);
     ASSERT_TRUE(file->append(bytes_of("one\n")));
     ASSERT_TRUE(file->sync());
   }
-  auto file = AppendFile::open(path("audit"));
+  auto file = AppendFile::open(here(), "audit");
   ASSERT_TRUE(file);
   EXPECT_EQ(file->size(), 4U);
   ASSERT_TRUE(file->append(bytes_of("two\n")));
@@ -187,7 +139,7 @@ TEST_F(FilesTest, appends_whole_records_across_openings) {
 }
 
 TEST_F(FilesTest, cuts_off_what_a_full_disk_left_of_a_record) {
-  auto file = AppendFile::open(path("audit"));
+  auto file = AppendFile::open(here(), "audit");
   ASSERT_TRUE(file);
   ASSERT_TRUE(file->append(bytes_of("one\n")));
   {
@@ -206,7 +158,7 @@ TEST_F(FilesTest, a_lock_is_held_by_one_process_until_it_ends) {
   ASSERT_EQ(pipe(ends), 0);
   const pid_t child = fork();
   if (child == 0) {
-    const auto lock = LockFile::take(path("lock"));
+    const auto lock = LockFile::take(here(), "lock");
     const char got = lock ? 'y' : 'n';
     if (write(ends[1], &got, 1) != 1) _exit(1);
     for (;;) pause();
@@ -214,13 +166,13 @@ TEST_F(FilesTest, a_lock_is_held_by_one_process_until_it_ends) {
   char got = 'n';
   ASSERT_EQ(read(ends[0], &got, 1), 1);
   EXPECT_EQ(got, 'y');
-  const auto second = LockFile::take(path("lock"));
+  const auto second = LockFile::take(here(), "lock");
   ASSERT_FALSE(second);
   EXPECT_EQ(second.error().error, FileError::taken);
   EXPECT_EQ(second.error().text, "another process holds " + path("lock"));
   kill(child, SIGKILL);
   waitpid(child, nullptr, 0);
-  EXPECT_TRUE(LockFile::take(path("lock")));
+  EXPECT_TRUE(LockFile::take(here(), "lock"));
 }
 
 TEST(StandardNumbers, are_taken_where_they_were_closed_so_that_no_file_gets_them) {

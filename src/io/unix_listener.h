@@ -7,7 +7,7 @@
 #include <optional>
 #include <string>
 
-#include "io/files.h"
+#include "io/folder.h"
 #include "io/line_connection.h"
 #include "io/timer.h"
 
@@ -19,25 +19,28 @@ class UnixListener {
   using Accepted = std::move_only_function<void(std::unique_ptr<LineConnection>)>;
 
   struct Options {
-    std::string path;
+    std::string name;  // in the folder
     std::uint32_t mode = 0660;
     std::optional<std::string> group;  // nothing is changed if there is no such group
   };
-  // A socket that nobody listens on any more is replaced; one with a live listener is FileError::taken. The folder is
-  // made and checked before (make_folder). Whoever gets the connections limits their number.
-  static Result<std::unique_ptr<UnixListener>, FileFailure> open(Loop& loop, const Options& options, Accepted accepted);
+  // A socket that nobody listens on any more is replaced; one with a live listener is FileError::taken. Whoever gets
+  // the connections limits their number.
+  static Result<std::unique_ptr<UnixListener>, FileFailure> open(Loop& loop, Folder folder, const Options& options,
+                                                                 Accepted accepted);
   ~UnixListener();  // removes the socket
 
   std::optional<std::uint32_t> group() const { return group_; }  // the number of the named one, which the socket has
 
  private:
-  UnixListener(Loop& loop, Descriptor socket, std::string path, std::optional<std::uint32_t> group, Accepted accepted);
+  UnixListener(Loop& loop, Descriptor socket, Folder folder, std::string name, std::optional<std::uint32_t> group,
+               Accepted accepted);
   void wait();
   void accept();
 
   Loop& loop_;
   Readiness socket_;
-  std::string path_;
+  Folder folder_;
+  std::string name_;
   std::optional<std::uint32_t> group_;
   std::shared_ptr<Accepted> accepted_;
   Timer again_;  // after a refusal that would repeat at once, such as no descriptor left

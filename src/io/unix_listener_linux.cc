@@ -1,12 +1,12 @@
 #include <cerrno>
 
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "io/accounts.h"
 #include "io/clock.h"
-#include "io/system_error.h"
 #include "io/unix_address.h"
 #include "io/unix_listener.h"
 
@@ -17,18 +17,6 @@ namespace {
 constexpr Duration pause_after_refusal = milliseconds(200);
 constexpr std::size_t groups_max = 65'536;  // NGROUPS_MAX
 
-std::unexpected<FileFailure> refuse(FileError error, std::string text) {
-  return std::unexpected(FileFailure{error, std::move(text)});
-}
-
-std::unexpected<FileFailure> refuse_for_errno(const std::string& what) {
-  const int code = errno;
-  const FileError error = code == EACCES || code == EPERM || code == EROFS ? FileError::not_permitted
-                          : code == ENOENT || code == ENOTDIR              ? FileError::missing
-                                                                           : FileError::failed;
-  return refuse(error, SystemError{what, code}.text());
-}
-
 const sockaddr* as_sockaddr(const UnixAddress& address) {
   return reinterpret_cast<const sockaddr*>(address.bytes.data());
 }
@@ -38,18 +26,19 @@ bool somebody_listens(const UnixAddress& address) {
   return connect(probe.number(), as_sockaddr(address), address.length) == 0 || errno == EAGAIN;
 }
 
-Result<void, FileFailure> make_room(const std::string& path, const UnixAddress& address) {
+Result<void, FileFailure> make_room(const Folder& folder, const std::string& name, const UnixAddress& address) {
+  const std::string path = folder.path_of(name);
   struct stat found{};
-  if (lstat(path.c_str(), &found) != 0) {
+  if (fstatat(folder.number(), name.c_str(), &found, AT_SYMLINK_NOFOLLOW) != 0) {
     if (errno == ENOENT) return {};
-    return refuse_for_errno("look at " + path);
+    return file_failure("look at", path);
   }
   if (!S_ISSOCK(found.st_mode))
-    return refuse(FileError::wrong_kind, path + " exists and is not a socket; move it away");
+    return file_failure(FileError::wrong_kind, path + " exists and is not a socket; move it away");
   if (found.st_uid != geteuid())
-    return refuse(FileError::of_another, path + " belongs to another user; remove it, or choose another path");
-  if (somebody_listens(address)) return refuse(FileError::taken, "another process listens on " + path);
-  if (unlink(path.c_str()) != 0) return refuse_for_errno("remove the old socket " + path);
+    return file_failure(FileError::of_another, path + " belongs to another user; remove it, or choose another path");
+  if (somebody_listens(address)) return file_failure(FileError::taken, "another process listens on " + path);
+  if (unlinkat(folder.number(), name.c_str(), 0) != 0) return file_failure("remove the old socket", path);
   return {};
 }
 
@@ -72,33 +61,38 @@ std::optional<PeerCredentials> credentials_of(int socket) {
 
 }  // namespace
 
-Result<std::unique_ptr<UnixListener>, FileFailure> UnixListener::open(Loop& loop, const Options& options,
+Result<std::unique_ptr<UnixListener>, FileFailure> UnixListener::open(Loop& loop, Folder folder, const Options& options,
                                                                       Accepted accepted) {
-  const std::string& path = options.path;
-  const auto address = UnixAddress::of(path);
-  if (!address) return refuse(FileError::failed, path + " is too long for a socket (107 bytes)");
-  TRY(make_room(path, *address));
-  Descriptor made(socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  if (!made) return refuse_for_errno("open a socket for " + path);
-  if (bind(made.number(), as_sockaddr(*address), address->length) != 0) {
-    return refuse_for_errno("make the socket " + path);
+  const std::string& name = options.name;
+  const std::string path = folder.path_of(name);
+  // By the folder that was judged, not by a path that may lead to another by now. Who connects has the path alone.
+  const auto address = UnixAddress::of(folder.own_path_of(name));
+  if (!address || !UnixAddress::of(path)) {
+    return file_failure(FileError::failed, path + " is too long for a socket (107 bytes)");
   }
+  TRY(make_room(folder, name, *address));
+  Descriptor made(socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!made) return file_failure("open a socket for", path);
+  if (bind(made.number(), as_sockaddr(*address), address->length) != 0) return file_failure("make the socket", path);
   // Nobody can connect until listen(), so that there is no moment with other rights than these.
   const auto group = options.group ? group_number(*options.group) : std::nullopt;
-  if ((group && lchown(path.c_str(), static_cast<uid_t>(-1), *group) != 0) || chmod(path.c_str(), options.mode) != 0 ||
-      listen(made.number(), backlog) != 0) {
-    const auto why = refuse_for_errno("listen on " + path);
-    unlink(path.c_str());
+  const int in = folder.number();
+  if ((group && fchownat(in, name.c_str(), static_cast<uid_t>(-1), *group, AT_SYMLINK_NOFOLLOW) != 0) ||
+      fchmodat(in, name.c_str(), options.mode, 0) != 0 || listen(made.number(), backlog) != 0) {
+    const auto why = file_failure("listen on", path);
+    folder.remove(name);
     return why;
   }
-  return std::unique_ptr<UnixListener>(new UnixListener(loop, std::move(made), path, group, std::move(accepted)));
+  return std::unique_ptr<UnixListener>(
+      new UnixListener(loop, std::move(made), std::move(folder), name, group, std::move(accepted)));
 }
 
-UnixListener::UnixListener(Loop& loop, Descriptor socket, std::string path, std::optional<std::uint32_t> group,
-                           Accepted accepted)
+UnixListener::UnixListener(Loop& loop, Descriptor socket, Folder folder, std::string name,
+                           std::optional<std::uint32_t> group, Accepted accepted)
     : loop_(loop),
       socket_(loop, std::move(socket)),
-      path_(std::move(path)),
+      folder_(std::move(folder)),
+      name_(std::move(name)),
       group_(group),
       accepted_(std::make_shared<Accepted>(std::move(accepted))),
       again_(loop, [this] { wait(); }) {
@@ -106,7 +100,7 @@ UnixListener::UnixListener(Loop& loop, Descriptor socket, std::string path, std:
 }
 
 UnixListener::~UnixListener() {
-  unlink(path_.c_str());
+  folder_.remove(name_);
 }
 
 void UnixListener::wait() {

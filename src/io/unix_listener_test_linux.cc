@@ -1,5 +1,6 @@
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <string>
 #include <thread>
 #include <vector>
@@ -34,19 +35,20 @@ class UnixListenerTest : public testing::Test {
     listener.reset();
     std::filesystem::remove_all(folder);
   }
+  Result<Folder, FileFailure> held() const { return Folder::make(folder, {.mode = 0755, .group = std::nullopt}); }
   Result<void, FileFailure> listen(std::uint32_t mode = 0666) {
-    auto opened =
-        UnixListener::open(loop, {.path = path, .mode = mode, .group = std::nullopt}, [this](auto connection) {
-          LineConnection& added = *connections.emplace_back(std::move(connection));
-          added.start({.line =
-                           [this, &added](std::string_view line) {
-                             lines.emplace_back(line);
-                             if (line == "long") added.send_line(std::string(1'000'000, 'x'));
-                             added.send_line("you said: " + std::string(line));
-                             if (line == "bye") added.finish();
-                           },
-                       .closed = [this] { closed++; }});
-        });
+    const UnixListener::Options options{.name = path.substr(path.rfind('/') + 1), .mode = mode, .group = std::nullopt};
+    auto opened = UnixListener::open(loop, TRY(held()), options, [this](auto connection) {
+      LineConnection& added = *connections.emplace_back(std::move(connection));
+      added.start({.line =
+                       [this, &added](std::string_view line) {
+                         lines.emplace_back(line);
+                         if (line == "long") added.send_line(std::string(1'000'000, 'x'));
+                         added.send_line("you said: " + std::string(line));
+                         if (line == "bye") added.finish();
+                       },
+                   .closed = [this] { closed++; }});
+    });
     if (!opened) return std::unexpected(opened.error());
     listener = std::move(*opened);
     return {};
@@ -184,16 +186,34 @@ TEST_F(UnixListenerTest, replaces_the_socket_of_a_dead_daemon_and_removes_its_ow
 
 TEST_F(UnixListenerTest, leaves_the_socket_of_a_live_daemon_alone) {
   ASSERT_TRUE(listen());
-  const auto second = UnixListener::open(loop, {.path = path, .mode = 0660, .group = std::nullopt}, [](auto) {});
+  const auto second = UnixListener::open(loop, std::move(*held()),
+                                         {.name = "agent.sock", .mode = 0660, .group = std::nullopt}, [](auto) {});
   ASSERT_FALSE(second);
   EXPECT_EQ(second.error().error, FileError::taken);
   EXPECT_TRUE(UnixClient::connect(path));
 }
 
 TEST_F(UnixListenerTest, leaves_alone_what_is_not_a_socket) {
-  ASSERT_TRUE(replace_file(path, bytes_of("x")));
+  std::ofstream(path) << "x";
   EXPECT_EQ(listen().error().error, FileError::wrong_kind);
   EXPECT_TRUE(std::filesystem::exists(path));
+}
+
+TEST_F(UnixListenerTest, makes_and_removes_its_socket_in_the_folder_that_was_judged_whatever_took_its_path) {
+  auto judged = held();
+  ASSERT_TRUE(judged);
+  const std::string moved = folder + ".moved";
+  std::filesystem::rename(folder, moved);
+  std::filesystem::create_directory(folder);
+  std::ofstream(path) << "x";
+  auto opened =
+      UnixListener::open(loop, std::move(*judged), {.name = "agent.sock", .mode = 0600, .group = {}}, [](auto) {});
+  ASSERT_TRUE(opened);
+  EXPECT_TRUE(UnixClient::connect(moved + "/agent.sock"));
+  opened->reset();
+  EXPECT_FALSE(std::filesystem::exists(moved + "/agent.sock"));
+  EXPECT_TRUE(std::filesystem::exists(path));
+  std::filesystem::remove_all(moved);
 }
 
 TEST_F(UnixListenerTest, says_that_a_path_is_too_long) {
