@@ -103,6 +103,9 @@ def main():
     except Failure as problem:
         print(f"\nThe demo failed: {problem}\nThe agent's log ends:\n{agent.log_tail()}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("\nThe demo was interrupted; it is taken down.", file=sys.stderr)
+        return 130
     finally:
         if agent.process and agent.process.poll() is None:
             agent.process.kill()
