@@ -1,5 +1,6 @@
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <optional>
 #include <string_view>
@@ -180,9 +181,12 @@ class Thread final : public TracedThread {
     if (maps == nullptr) return false;
     char line[4608];
     while (syscall_at_ == 0 && std::fgets(line, sizeof line, maps) != nullptr) {
-      unsigned long from = 0, to = 0;
-      char rights[5] = "";
-      if (std::sscanf(line, "%lx-%lx %4s", &from, &to, rights) != 3 || rights[2] != 'x') continue;
+      // 7f0000000000-7f0000001000 r-xp ...
+      char* end = nullptr;
+      const std::uint64_t from = std::strtoull(line, &end, 16);
+      if (*end != '-') continue;
+      const std::uint64_t to = std::strtoull(end + 1, &end, 16);
+      if (std::string_view(end).substr(0, 4) != " r-x") continue;
       Buffer code(std::min<std::size_t>(to - from, code_bytes_max));
       if (!read_memory(from, code)) continue;
       if (const auto at = text_of(code).find(syscall_instruction); at != std::string_view::npos)

@@ -8,9 +8,10 @@ import subprocess
 import time
 
 from own_agent import OwnAgent
-from site_lab import BUILD, CLOUD, HERE, Failure, ipv4, sha256, until
+from site_lab import HERE, Failure, ipv4, sha256, until
 from test_2_boundaries import runs
-from test_3_bad_input import UNREACHABLE, replacing
+from test_3_bad_input import UNREACHABLE
+from told_control import ToldControl
 from world import expect, long_test
 
 OPENING = 20 + 3  # seconds that an open takes at most, and what the lab may add
@@ -216,40 +217,19 @@ TOO_MUCH = {  # what quoin-hostile-control sends, and what the status then says 
 }
 
 
-@contextlib.contextmanager
-def hostile_control(lab):
-    """The server, and its key. What is written to its input it sends from then on; what it has sent stands in its output."""
-    sent = os.path.join(lab.state, "hostile.log")
-    with open(sent, "wb") as out:
-        server = lab.start("cloud", os.path.join(BUILD, "bin", "quoin-hostile-control"), 8081, "derp.lab", CLOUD, stdin=subprocess.PIPE, stdout=out)
-    try:
-        until("the server prints its key", lambda: "\n" in open(sent).read(), 10)
-        yield server, sent
-    finally:
-        server.kill()
-        server.wait(5)
-
-
 @long_test("a control server that sends too much, nine ways, over and over: gate and tunnel stay under 64 MiB, status says what is wrong, a close works")
 def oversized_maps(world):
     lab = world.lab
     world.agent.close()
-    with hostile_control(lab) as (server, sent):
-        key = open(sent).readline().strip()
-
-        def edit(text):
-            text = replacing("https://203.0.113.10:8443", f"http://{CLOUD}:8081")(text)
-            return replacing('ca_file = "lab-ca.pem"', f'server_key = "{key}"')(text)
-
-        agent = OwnAgent(lab, "oversized", edit)
+    with ToldControl(lab) as control:
+        agent = OwnAgent(lab, "oversized", control.edit)
         agent.key("any")
         with agent.start():
             agent.open("mfp")
             processes = {"gate": agent.process.pid, "tunnel": agent.children()[0]}
             for name, says_so in TOO_MUCH.items():
-                before = open(sent).read().count(f"{name}\n")
-                server.stdin.write(f"{name}\n".encode())
-                server.stdin.flush()
+                before = control.count(name)
+                control.again_and_again(name)
                 if says_so:
                     seen = set()
                     with contextlib.suppress(Failure):
@@ -260,14 +240,13 @@ def oversized_maps(world):
                 while time.monotonic() < end:
                     within(2, f"status under {name}", agent.status)
                     time.sleep(0.2)
-                until(f"{name} was sent again and again", lambda: open(sent).read().count(f"{name}\n") > before + 2, 30)
+                until(f"{name} was sent again and again", lambda: control.count(name) > before + 2, 30)
                 expect(agent.children() == [processes["tunnel"]], f"{name}: the tunnel ended: {agent.audit()[-1]}")
                 memory = {process: most_memory(pid) for process, pid in processes.items()}
-                print(f"     {name}: sent {open(sent).read().count(f'{name}' + chr(10)) - before} times; " +
+                print(f"     {name}: sent {control.count(name) - before} times; " +
                       ", ".join(f"{process} at most {size >> 20} MiB" for process, size in memory.items()), flush=True)
                 expect(max(memory.values()) < MEMORY, f"after {name}: {memory}")
                 expect(agent.opened("mfp")["state"] == "open", f"{name}: {agent.opened('mfp')}")
-            server.stdin.write(b"nothing\n")
-            server.stdin.flush()
+            control.again_and_again("nothing")
             until("no problem is left", lambda: agent.opened("mfp")["problem"] == "", 60)
             within(LEAVING, "the close", agent.close)

@@ -1,6 +1,7 @@
 """Folders that others may write: what the agent keeps and reads does not stand under them, and is not exchanged through them."""
 import os
 import re
+import signal
 import subprocess
 
 from own_agent import STRANGER, OwnAgent, says, seat
@@ -57,7 +58,7 @@ def exchanged(world):
         opening = subprocess.Popen(agent.lab.enter(agent.seat, [AGENT, "open", "mfp", "--for", "30m", "--socket", agent.socket]),
                                    stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         until("the tunnel is started", agent.children, 5)
-        agent.close()
+        os.kill(agent.children()[0], signal.SIGKILL)
         opening.wait(5)
     expect(os.listdir(theirs[0]) == [], f"root wrote into another's folder: {os.listdir(theirs[0])}")
     expect(os.listdir(theirs[1]) == ["agent.sock"] and os.path.isfile(f"{theirs[1]}/agent.sock"), f"another's file was removed: {os.listdir(theirs[1])}")

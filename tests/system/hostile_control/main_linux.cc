@@ -1,10 +1,11 @@
-// quoin-hostile-control: a control server that lets a node in and then sends it maps that are too much.
+// quoin-hostile-control: a control server that lets a node in and then sends it whatever it is told to
+// (tests/system/told_control.py drives it).
 //
 //   quoin-hostile-control PORT RELAY-HOST RELAY-IPV4
 //
-// Plain HTTP, any join key, one relay. Prints its key first. Each line of its standard input is what it sends from then
-// on, again and again, to every map stream that is open: a name of too_much.h, or "nothing". For each message it prints
-// the name and a new line.
+// Plain HTTP, any join key, one relay at first. Prints its key first. A line of its standard input is what it sends to
+// every map stream that is open: "send" and a map message in JSON, once; or a name of too_much.h, from then on again
+// and again, until another or "nothing". For each message it prints that word and a new line.
 #include <array>
 #include <cerrno>
 #include <charconv>
@@ -32,6 +33,7 @@ namespace {
 
 constexpr int pause_ms = 100;  // between two messages on one stream
 constexpr std::size_t request_bytes_max = 16 * 1024;
+constexpr std::string_view send_order = "send ";
 constexpr std::string_view handshake_field = "X-Tailscale-Handshake: ";
 
 control::DerpMap relays(const char* host, const char* ipv4) {
@@ -47,6 +49,11 @@ control::DerpMap relays(const char* host, const char* ipv4) {
   control::DerpMap map;
   map.regions.emplace()[900] = region;
   return map;
+}
+
+void say(const std::string& line) {
+  std::printf("%s\n", line.c_str());
+  std::fflush(stdout);
 }
 
 int listen_at(std::uint16_t port) {
@@ -79,7 +86,7 @@ class Server {
         waits.push_back({.fd = socket, .events = static_cast<short>(POLLIN | (writes ? POLLOUT : 0)), .revents = 0});
       }
       const int ready = poll(waits.data(), waits.size(), pause_ms);
-      if (waits[1].revents != 0 && !read_order()) return;
+      if (waits[1].revents != 0 && !read_orders()) return;
       if (waits[0].revents != 0) accept_one(listener);
       for (std::size_t i = 2; i < waits.size(); i++) {
         if (waits[i].revents != 0) read_from(waits[i].fd);
@@ -96,13 +103,28 @@ class Server {
     Buffer to_send;
   };
 
-  bool read_order() {
-    std::array<char, 256> line{};
-    const auto count = read(STDIN_FILENO, line.data(), line.size());
+  bool read_orders() {
+    std::array<char, 64 * 1024> space{};
+    const auto count = read(STDIN_FILENO, space.data(), space.size());
     if (count <= 0) return false;
-    order_.assign(line.data(), static_cast<std::size_t>(count));
-    order_ = order_.substr(0, order_.find('\n'));
+    orders_.append(space.data(), static_cast<std::size_t>(count));
+    for (std::size_t end; (end = orders_.find('\n')) != std::string::npos; orders_.erase(0, end + 1)) {
+      const std::string line = orders_.substr(0, end);
+      if (line.starts_with(send_order)) {
+        send_once(std::string_view(line).substr(send_order.size()));
+      } else {
+        again_and_again_ = line;
+      }
+    }
     return true;
+  }
+
+  void send_once(std::string_view json) {
+    for (const auto& request : box_.streams) {
+      if (!box_.streams_to(request.node_key)) continue;
+      box_.send_text(request.node_key, json);
+      say("send");
+    }
   }
 
   void accept_one(int listener) {
@@ -152,11 +174,10 @@ class Server {
 
   void send_too_much() {
     for (const auto& request : box_.streams) {
-      const Buffer frame = box_.streams_to(request.node_key) ? too_much_.frame(order_) : Buffer();
+      const Buffer frame = box_.streams_to(request.node_key) ? too_much_.frame(again_and_again_) : Buffer();
       if (frame.empty()) continue;
       box_.send_frame(request.node_key, frame);
-      std::printf("%s\n", order_.c_str());
-      std::fflush(stdout);
+      say(again_and_again_);
     }
     // Each request is remembered; the newest of a node is enough.
     if (box_.streams.size() > 1) box_.streams.erase(box_.streams.begin(), box_.streams.end() - 1);
@@ -196,7 +217,8 @@ class Server {
   SeededRandom random_{4711};
   control::ControlInABox box_;
   TooMuch too_much_;
-  std::string order_ = "nothing";
+  std::string orders_;  // not yet whole
+  std::string again_and_again_ = "nothing";
   std::map<int, Connection> connections_;
 };
 
@@ -212,8 +234,7 @@ int run(int count, char** words) {
     return 1;
   }
   Server server(words[2], words[3]);
-  std::printf("%s\n", server.key().c_str());
-  std::fflush(stdout);
+  say(server.key());
   server.serve(listener);
   return 0;
 }
