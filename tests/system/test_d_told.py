@@ -1,10 +1,42 @@
 """The servers and the printer that do what a test tells them: each is shown to be one, and what it does changes nothing it must not."""
+import contextlib
 import os
+import socket
 
 from own_agent import OwnAgent
-from site_lab import until
+from hostile_relay import HostileRelay
+from site_lab import ipv4, until
+from test_2_boundaries import page
 from told_control import ToldControl, peer, relays
-from world import long_test
+from told_printer import ToldPrinter, in_network_of, reset, until_line
+from world import expect, long_test
+
+RUBBISH = 40  # bytes of a datagram
+
+
+@contextlib.contextmanager
+def in_place_of_derper(world):
+    world.agent.close()
+    world.lab.tailnet("kill", "derper")
+    try:
+        with HostileRelay(world.lab) as relay:
+            yield relay
+    finally:
+        world.lab.tailnet("start", "derper")
+        world.forget_engineer()
+
+
+@long_test("rubbish from strangers over the home relay, 200 datagrams a second, ends nothing: the page comes meanwhile and afterwards")
+def rubbish_over_a_relay(world):
+    with in_place_of_derper(world) as relay:
+        entry = world.opened()
+        relay.await_client(entry["node_key"])
+        until("the page comes over this relay", lambda: "LAB C4500" in page(world, ipv4(entry)).stdout, 20)
+        sent = relay.send(entry["node_key"], os.urandom(RUBBISH), times=1000, per_second=200)
+        expect(sent == 1000, f"the tunnel left its relay after {sent} datagrams")
+        expect("LAB C4500" in page(world, ipv4(entry)).stdout, "the page does not come")
+        expect(world.agent.opened("mfp")["state"] == "open", f"the session: {world.agent.opened('mfp')}")
+        world.agent.close()
 
 
 @long_test("a peer that the control server adds under another login is refused and recorded; one under the engineer's is admitted")
@@ -23,3 +55,29 @@ def added_peers(world):
                 until(f"{event} is recorded of {login}", lambda event=event, login=login: [
                     record for record in agent.audit() if record["event"] == event and login in str(record)], 10)
             agent.close()
+
+
+@long_test("what a printer says reaches the engineer as it says it: a greeting, a reset, a datagram")
+def told(world):
+    lab = world.lab
+    entry = world.opened("laser")
+    with ToldPrinter(lab, "laser", 21) as printer:
+        engineer = in_network_of(lab, "support", lambda: socket.create_connection((ipv4(entry), 21), 10))
+        line = printer.accept()
+        line.sendall(b"220 told\r\n")
+        expect(until_line(engineer, b"220") == b"220 told\r\n", "another greeting")
+        engineer.sendall(b"USER x\r\n")
+        expect(until_line(line, b"USER") == b"USER x\r\n", "another line")
+        reset(line)
+        try:
+            expect(False, f"no reset came, but {engineer.recv(100)}")
+        except ConnectionResetError:
+            engineer.close()
+    with ToldPrinter(lab, "laser", 161, udp=True) as printer:
+        engineer = in_network_of(lab, "support", lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+        engineer.settimeout(10)
+        engineer.sendto(b"ask", (ipv4(entry), 161))
+        asked, sender = printer.socket.recvfrom(2048)
+        printer.socket.sendto(b"wrong", sender)
+        expect((asked, engineer.recv(2048)) == (b"ask", b"wrong"), f"it was asked {asked}")
+        engineer.close()
