@@ -405,6 +405,8 @@ def direct_over_ipv6(world):
         with OwnAgent(lab, "ipv6").start() as agent:
             through = Through(world, agent)
             entry = through.opened()
+            # The control server was started anew, and a client that has not asked it again yet knows "no matching peer".
+            until("the engineer's client knows the device", lambda: entry["name"] in lab.ts("status"), 40)
             out = lab.ts("ping", "--c", "15", "--timeout", "5s", ipv4(entry))
             expect("via [2001:db8:77::10]:" in out, f"never over IPv6: {out}")
             until("the path is direct", lambda: first.path_kind(through, "mfp") == "direct", 10)
