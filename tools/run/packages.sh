@@ -56,6 +56,7 @@ install_missing() { # WHAT PACKAGE...: apt only when something is not there
   [ ${#missing[@]} -gt 0 ] || return 0
   need_root "installing packages"
   say "installing for $what: ${missing[*]}"
+  doing="installing packages for $what"
   log=$(mktemp) || die "cannot write to ${TMPDIR:-/tmp}: $(full_disk || echo "see to its rights")"
   no_daemons_start || die "cannot write $POLICY, which keeps the packages' daemons from starting: $(full_disk || echo "see to root's rights here")"
   for try in 1 2; do

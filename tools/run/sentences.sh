@@ -23,7 +23,7 @@ reason() { # LOG SERVER
 # The first folder that we write to whose disk is as good as full.
 full_disk() {
   local folder mount left
-  for folder in "$PWD" "${TMPDIR:-/tmp}" "$HOME" "${PEERS%/*}" "$CCACHE_DIR" /var/cache/apt /usr; do
+  for folder in "$PWD/build" "$PWD" "${TMPDIR:-/tmp}" "$HOME" "${PEERS%/*}" "$CCACHE_DIR" /var/cache/apt /usr; do
     [ -d "$folder" ] || continue
     read -r left mount < <(df --output=avail,target -m "$folder" 2>/dev/null | tail -1) || continue
     [ "$left" -ge 100 ] || { echo "the disk at $mount is full ($left MB are left): make room, then run this again"; return 0; }
