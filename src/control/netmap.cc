@@ -4,6 +4,8 @@
 #include <charconv>
 #include <set>
 
+#include "base/printable.h"
+
 namespace quoin::control {
 namespace {
 
@@ -132,8 +134,9 @@ void Netmap::apply_profiles(const MapResponse& message) {
   std::set<UserId> renamed;
   for (const UserProfile& profile : message.user_profiles) {
     if (logins_.size() >= users_max && !logins_.contains(profile.id)) continue;
-    // Who somebody is decides over admission: a name too long to be kept whole is no name.
-    const std::string& name = profile.login_name.size() <= name_bytes_max ? profile.login_name : std::string{};
+    // Who somebody is decides over admission: a name that cannot be kept and shown as it is, is no name.
+    const bool is_name = profile.login_name.size() <= name_bytes_max && is_printable(profile.login_name);
+    const std::string& name = is_name ? profile.login_name : std::string{};
     std::string& login = logins_[profile.id];
     if (login == name) continue;
     login = name;

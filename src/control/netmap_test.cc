@@ -80,6 +80,16 @@ TEST_F(NetmapTest, takes_a_login_too_long_to_keep_for_none) {
   EXPECT_EQ(map.peer(2)->login, "");
 }
 
+TEST_F(NetmapTest, takes_a_login_that_looks_like_anothers_once_it_is_shown_for_none) {
+  begin("{" + ourselves + R"(,"Peers":[)" + node(2, '2', R"("User":5)") +
+        R"(],"UserProfiles":[{"ID":5,"LoginName":"al\u0001ce"}]})");
+  EXPECT_EQ(map.peer(2)->login, "");
+  apply(R"({"UserProfiles":[{"ID":5,"LoginName":"al\u200bce"}]})");
+  EXPECT_EQ(map.peer(2)->login, "");
+  apply(R"({"UserProfiles":[{"ID":5,"LoginName":"al?ce"}]})");
+  EXPECT_EQ(map.peer(2)->login, "al?ce");
+}
+
 TEST_F(NetmapTest, replaces_all_by_a_list_of_peers_and_ignores_the_rest_of_that_message) {
   begin();
   const auto change = apply(R"({"Peers":[)" + node(3, '3', R"("User":5,"Tags":["tag:x"])") + "," + node(4, '4') +

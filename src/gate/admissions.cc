@@ -12,6 +12,7 @@ std::string_view why_not(const pair::Admit& node, const std::vector<std::string>
                          const crypto::NodePublicKey& own_key) {
   if (node.node_key.is_zero() || node.node_key == own_key) return "it has no key of its own";
   if (node.tagged) return "it is a node without a person";
+  if (node.login.empty()) return "it has no login name that can be compared";
   if (!names_person(engineers, node.login)) return "the warrant does not name this engineer";
   return {};
 }

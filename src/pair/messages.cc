@@ -250,4 +250,8 @@ std::string bounded_text(std::string_view text) {
   return printable(text, text_bytes_max);
 }
 
+std::string whole_text_or_none(std::string_view text) {
+  return text.size() <= text_bytes_max && is_printable(text) ? std::string(text) : std::string();
+}
+
 }  // namespace quoin::pair

@@ -191,7 +191,7 @@ enum class MessageError {
   malformed,  // truncated, trailing bytes, unknown type, a value out of its range
 };
 
-// Asserts that a message of our own obeys the limits (callers shorten texts with bounded_text).
+// Asserts that a message of our own obeys the limits (callers shorten texts for display with bounded_text).
 Buffer encode(const FromTunnel& message);
 Buffer encode(const FromGate& message);
 Result<FromTunnel, MessageError> decode_from_tunnel(Bytes packet);
@@ -200,6 +200,9 @@ Result<FromGate, MessageError> decode_from_gate(Bytes packet);
 // Printable UTF-8 without control characters, at most text_bytes_max bytes: what does not fit the rules becomes '?' or
 // is cut.
 std::string bounded_text(std::string_view text);
+// For what is compared, not shown: nothing of a text that bounded_text would change, since what is left might be
+// somebody else's name.
+std::string whole_text_or_none(std::string_view text);
 
 // How many descriptors come with a message.
 std::size_t descriptors_with(const FromGate& message);

@@ -281,6 +281,15 @@ TEST(PairMessages, refuses_text_that_could_forge_a_line) {
   }
 }
 
+TEST(PairMessages, what_is_compared_is_whole_or_nothing) {
+  const std::string longest(text_bytes_max, 'a');
+  EXPECT_EQ(whole_text_or_none(longest), longest);
+  EXPECT_EQ(whole_text_or_none(longest + "b"), "");
+  EXPECT_EQ(whole_text_or_none(longest + "c"), "");
+  EXPECT_EQ(whole_text_or_none("alice\x01@example.com"), "");
+  EXPECT_EQ(whole_text_or_none("alice?@example.com"), "alice?@example.com");
+}
+
 TEST(PairMessages, bounded_text_keeps_what_is_plain_and_cuts_between_characters) {
   EXPECT_EQ(bounded_text("Büro 3, 複合機"), "Büro 3, 複合機");
   EXPECT_EQ(bounded_text("a\nb"), "a?b");

@@ -156,8 +156,8 @@ void Tunnel::handle(const node::Event& event, Instant now) {
     const pair::RequestId request = next_request();
     streams_.emplace(request, ForStream{want->stream, want->to});
     if (const auto* relay = std::get_if<node::RelayStream>(&want->to)) {
-      send_to_gate(pair::DialRelay{request, relay->region, pair::bounded_text(relay->host), relay->ipv4, relay->ipv6,
-                                   relay->port});
+      send_to_gate(pair::DialRelay{request, relay->region, pair::whole_text_or_none(relay->host), relay->ipv4,
+                                   relay->ipv6, relay->port});
     } else {
       send_to_gate(pair::DialControl{request});
     }
@@ -167,7 +167,7 @@ void Tunnel::handle(const node::Event& event, Instant now) {
   } else if (std::holds_alternative<node::WantJoinKey>(event)) {
     if (!closing_) send_to_gate(pair::WantJoinKey{});
   } else if (const auto* admission = std::get_if<node::WantAdmission>(&event)) {
-    admissions_.add({admission->node_key, pair::bounded_text(admission->login), admission->tagged});
+    admissions_.add({admission->node_key, pair::whole_text_or_none(admission->login), admission->tagged});
   } else if (const auto* registered = std::get_if<node::Registered>(&event)) {
     stack_.set_addresses(registered->addresses);
     const auto ipv4 = std::ranges::find_if(registered->addresses, &IpAddress::is_v4);
@@ -187,7 +187,7 @@ void Tunnel::handle(const node::Event& event, Instant now) {
     const pair::RequestId request = next_request();
     resolutions_.emplace(request, resolve->region);
     send_to_gate(
-        pair::ResolveStun{request, pair::bounded_text(resolve->host), std::nullopt, std::nullopt, resolve->port});
+        pair::ResolveStun{request, pair::whole_text_or_none(resolve->host), std::nullopt, std::nullopt, resolve->port});
   } else if (const auto* path = std::get_if<node::PathChanged>(&event)) {
     send_to_gate(pair::PathReport{path->peer, to_pair(path->kind), pair::bounded_text(path->through)});
   } else if (const auto* problem = std::get_if<node::Problem>(&event)) {
