@@ -80,6 +80,26 @@ std::optional<PassiveReply> passive_reply(std::string_view line) {
   return std::nullopt;
 }
 
+void FtpWatcher::sent(Bytes to_device) {
+  if (is_transparent_) return;
+  for (const std::byte byte : to_device) {
+    const char c = static_cast<char>(byte);
+    if (c == '\n') {
+      command_ended();
+    } else if (command_.size() <= command_bytes_max) {
+      command_ += c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+    }
+  }
+}
+
+void FtpWatcher::command_ended() {
+  std::string_view command = command_;
+  if (command.ends_with('\r')) command.remove_suffix(1);
+  if (command == "PASV") asked_ = Asked::passive;
+  if (command == "EPSV" || command.starts_with("EPSV ")) asked_ = Asked::extended_passive;
+  command_.clear();
+}
+
 FtpWatcher::Passed FtpWatcher::handle(Bytes from_device) {
   Passed passed;
   passed.bytes.reserve(from_device.size() + line_.size());
@@ -95,6 +115,7 @@ FtpWatcher::Passed FtpWatcher::handle(Bytes from_device) {
     } else if (line_.size() >= line_bytes_max) {
       append(passed.bytes, std::string_view(line_).substr(passed_));
       is_too_long_ = true;  // and no reply of ours
+      asked_ = Asked::nothing;
       // It may still be the first line of several.
       if (ends_with_.empty() && begins_several(line_)) ends_with_ = line_.substr(0, 3) + " ";
       if (!ends_with_.empty() && line_.starts_with(ends_with_)) ends_with_.clear();
@@ -121,10 +142,13 @@ void FtpWatcher::line_ended(Passed& passed) {
   if (!is_reply) return append(passed.bytes, unsaid);
   ends_with_.clear();
   if (begins_several(line)) ends_with_ = line.substr(0, 3) + " ";
+  const bool is_first_line_only = ends_with_ == passive || ends_with_ == extended_passive;
+  const Asked asked = is_first_line_only ? Asked::nothing : std::exchange(asked_, Asked::nothing);
   if (line.starts_with(security_begins)) is_transparent_ = true;
-  if (const auto port = extended_passive_port(line)) passed.ports.push_back(*port);
+  const auto port = asked == Asked::extended_passive ? extended_passive_port(line) : std::nullopt;
+  if (port) passed.ports.push_back(*port);
   const auto reply = passive_reply(line);
-  if (reply) passed.ports.push_back(reply->port);
+  if (reply && asked == Asked::passive) passed.ports.push_back(reply->port);
   if (!reply || !overlay_ipv4_) return append(passed.bytes, unsaid);
   std::string address = overlay_ipv4_->text();
   std::ranges::replace(address, '.', ',');

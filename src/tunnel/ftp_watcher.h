@@ -1,4 +1,5 @@
-// Reads along what a device says on an FTP control connection: where it waits for a data connection.
+// Reads along on an FTP control connection: what a device answers when it is asked where it waits for a data
+// connection.
 //
 //     229 Entering Extended Passive Mode (|||50003|)          RFC 2428, section 3: the address is the control
 //     connection's 227 Entering Passive Mode (192,168,77,22,195,83)        RFC 959, section 4.1.2: an address and p1 *
@@ -6,6 +7,10 @@
 //
 // The engineer cannot reach the address of a 227; it is replaced by the device's address in the overlay, whatever
 // address the device named, so that a device cannot send the engineer's client to anybody else (RFC 2577, section 3).
+// A port counts only in the first reply behind a PASV or EPSV that was sent. That keeps a device from naming ports
+// nobody asked for; it is no guard, since whoever sends both commands and file names can make a device print such a
+// reply: which ports are opened, the gate decides by itself.
+//
 // Everything else passes byte by byte as it came. Held back is only what may still become a 227 reply, at most
 // line_bytes_max of it. A line inside a reply of several lines is text, not a reply (RFC 959, section 4.2).
 //
@@ -36,11 +41,17 @@ class FtpWatcher {
     Buffer bytes;                      // for the engineer
     std::vector<std::uint16_t> ports;  // announced, in order; none is 0
   };
+  void sent(Bytes to_device);  // what the engineer says, before the device can have answered it
   Passed handle(Bytes from_device);
   Buffer finish();  // the device's stream has ended: what was held back
   bool is_transparent() const { return is_transparent_; }
 
  private:
+  static constexpr std::size_t command_bytes_max = 8;  // of a command line, as much as tells it
+
+  enum class Asked : std::uint8_t { nothing, passive, extended_passive };
+
+  void command_ended();
   void line_ended(Passed& passed);
   bool may_become_227() const;
 
@@ -50,6 +61,8 @@ class FtpWatcher {
   bool is_too_long_ = false;
   std::string ends_with_;  // a reply of several lines goes on until a line that begins so: "230 "
   bool is_transparent_ = false;
+  std::string command_;           // so far, up to command_bytes_max and one byte
+  Asked asked_ = Asked::nothing;  // and not answered
 };
 
 // What a line says, without its end; nothing if it does not say it.

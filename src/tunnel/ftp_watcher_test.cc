@@ -14,17 +14,40 @@ struct Heard {
   std::vector<std::uint16_t> ports;
 };
 
-// What the engineer gets when the device says this in pieces of so many bytes.
+// The next line that looks like an answer to PASV or EPSV, behind `from`.
+std::size_t next_answer(std::string_view said, std::size_t from) {
+  for (std::size_t at = from; (at = said.find("\n22", at)) != std::string_view::npos; at++) {
+    if (said.substr(at + 3).starts_with('7') || said.substr(at + 3).starts_with('9')) return at + 1;
+  }
+  return said.size();
+}
+
+// What the engineer gets when the device says this in pieces of so many bytes, and he asks for each 227 and 229.
 Heard hear(std::string_view said, std::size_t piece, std::optional<IpAddress> address = overlay) {
   FtpWatcher watcher(address);
   Heard heard;
-  for (std::size_t at = 0; at < said.size(); at += piece) {
-    const auto passed = watcher.handle(bytes_of(said.substr(at, piece)));
+  for (std::size_t at = 0; at < said.size();) {
+    if (at == 0 || said[at - 1] == '\n') {
+      if (said.substr(at).starts_with("227")) watcher.sent(bytes_of("PASV\r\n"));
+      if (said.substr(at).starts_with("229")) watcher.sent(bytes_of("EPSV\r\n"));
+    }
+    const std::size_t length = std::min(piece, next_answer(said, at) - at);
+    const auto passed = watcher.handle(bytes_of(said.substr(at, length)));
     heard.text += text_of(passed.bytes);
     heard.ports.insert(heard.ports.end(), passed.ports.begin(), passed.ports.end());
+    at += length;
   }
   heard.text += text_of(watcher.finish());
   return heard;
+}
+
+using Ports = std::vector<std::uint16_t>;
+
+// The ports that this answer announces behind those commands.
+Ports announced(std::string_view commands, std::string_view answer) {
+  FtpWatcher watcher(overlay);
+  watcher.sent(bytes_of(commands));
+  return watcher.handle(bytes_of(answer)).ports;
 }
 
 void expect_heard(std::string_view said, std::string_view text, const std::vector<std::uint16_t>& ports) {
@@ -132,6 +155,38 @@ TEST(FtpWatcher, holds_back_no_more_than_a_line) {
     passed += watcher.handle(bytes_of(i <= 4 ? std::string_view("227 ").substr(i - 1, 1) : "x")).bytes.size();
     ASSERT_LE(i - passed, FtpWatcher::line_bytes_max);
   }
+}
+
+TEST(FtpWatcher, a_line_that_a_device_was_made_to_print_announces_nothing) {
+  constexpr std::string_view injected = "257 \"/print/a\r\n227 y (1,1,1,1,35,140)\" created\r\n";
+  EXPECT_EQ(announced("MKD /print/a\r\n", injected), Ports());
+  EXPECT_EQ(announced("PWD\r\n", injected), Ports());
+  EXPECT_EQ(announced("MKD /print/a\r\nPASV\r\n", injected), Ports());
+  EXPECT_EQ(announced("", "227 y (1,1,1,1,35,140)\r\n229 y (|||9100|)\r\n"), Ports());
+  EXPECT_EQ(announced("NOOP PASV\r\nXPASV\r\nPASVX\r\n PASV\r\nPASV", "227 y (1,1,1,1,35,140)\r\n"), Ports());
+}
+
+TEST(FtpWatcher, a_command_is_answered_by_the_first_reply_and_by_its_own) {
+  EXPECT_EQ(announced("PASV\r\n", "227 a (1,2,3,4,8,0)\r\n227 b (1,2,3,4,8,1)\r\n"), Ports{2048});
+  EXPECT_EQ(announced("EPSV\r\n", "229 a (|||2000|)\r\n229 b (|||2001|)\r\n"), Ports{2000});
+  EXPECT_EQ(announced("PASV\r\n", "229 a (|||2000|)\r\n"), Ports());
+  EXPECT_EQ(announced("EPSV\r\n", "227 a (1,2,3,4,8,0)\r\n"), Ports());
+  EXPECT_EQ(announced("EPSV\r\n", "500 what?\r\n229 a (|||2000|)\r\n"), Ports());
+  EXPECT_EQ(announced("PASV\r\n", "150 a\r\n227 a (1,2,3,4,8,0)\r\n"), Ports());
+  EXPECT_EQ(announced("PASV\r\n", "230-a\r\n230 b\r\n227 a (1,2,3,4,8,0)\r\n"), Ports());
+  const std::string too_long(FtpWatcher::line_bytes_max, 'x');
+  EXPECT_EQ(announced("PASV\r\n", too_long + "\r\n227 a (1,2,3,4,8,0)\r\n"), Ports());
+}
+
+TEST(FtpWatcher, commands_are_read_in_any_case_and_in_any_pieces) {
+  EXPECT_EQ(announced("pasv\n", "227 a (1,2,3,4,8,0)\r\n"), Ports{2048});
+  EXPECT_EQ(announced("EpSv 1\r\n", "229 a (|||2000|)\r\n"), Ports{2000});
+  FtpWatcher watcher(overlay);
+  const std::string said = "CWD " + std::string(5000, 'x') + "\r\nPASV\r\n";
+  for (const char c : said) {
+    watcher.sent(bytes_of(std::string_view(&c, 1)));
+  }
+  EXPECT_EQ(watcher.handle(bytes_of("227 a (1,2,3,4,8,0)\r\n")).ports, Ports{2048});
 }
 
 TEST(FtpWatcher, after_the_answer_to_auth_nothing_is_touched) {

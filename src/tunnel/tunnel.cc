@@ -291,6 +291,7 @@ void Tunnel::device_sent(netstack::FlowId id, std::size_t bytes, Instant now) {
   Flow* flow = flows_.find(id);
   if (!flow) return;
   flow->bytes_to_device += bytes;
+  if (flow->ftp) ftp_sent(*flow, bytes);
   stack_.consume(id, bytes, now);
   engineer_finished_if_drained(*flow);
   settle(now);

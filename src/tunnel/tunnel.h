@@ -144,6 +144,7 @@ class Tunnel {
   // tunnel_ftp.cc
   void pass_ftp(Flow& flow, std::size_t bytes, Instant now);  // of the flow's own space
   void finish_ftp(Flow& flow, Instant now);
+  void ftp_sent(Flow& flow, std::size_t bytes);  // of what is pending to the device
   void flush_ftp(Flow& flow, Instant now);
   void announce_ftp(const Flow& flow, std::uint16_t port, Instant now);
   void close_flows_of(const std::vector<IpAddress>& addresses, Instant now);

@@ -16,6 +16,14 @@ void Tunnel::pass_ftp(Flow& flow, std::size_t bytes, Instant now) {
   flush_ftp(flow, now);
 }
 
+void Tunnel::ftp_sent(Flow& flow, std::size_t bytes) {
+  for (const Bytes pending : stack_.readable(flow.id)) {
+    const Bytes sent = pending.first(std::min(pending.size(), bytes));
+    flow.ftp->watcher.sent(sent);
+    bytes -= sent.size();
+  }
+}
+
 void Tunnel::finish_ftp(Flow& flow, Instant now) {
   const Buffer rest = flow.ftp->watcher.finish();
   flow.ftp->unsent.insert(flow.ftp->unsent.end(), rest.begin(), rest.end());
