@@ -4,10 +4,12 @@
 #include <utility>
 
 #include "base/secret.h"
+#include "dial_answers.h"
 #include "gate/commands.h"
 #include "io/accounts.h"
 #include "io/clock.h"
 #include "io/log.h"
+#include "io/socket_reset.h"
 #include "io/udp_open.h"
 #include "named_files.h"
 
@@ -19,38 +21,8 @@ std::string folder_of(const std::string& path) {
   return slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
 }
 
-pair::Unanswered unanswered(io::DialError error) {
-  switch (error) {
-    case io::DialError::refused: return pair::Unanswered::refused;
-    case io::DialError::unreachable: return pair::Unanswered::unreachable;
-    case io::DialError::timed_out: return pair::Unanswered::timed_out;
-    case io::DialError::failed: return pair::Unanswered::too_many;
-  }
-  std::unreachable();
-}
-
-gate::DialFailed proxy_failure(gate::TaskId task, const io::HttpConnectFailure& failure) {
-  using What = io::HttpConnectFailure::What;
-  const auto because = [&](gate::ProxyFault fault) {
-    return gate::DialFailed{task, pair::Unanswered::behind_proxy, gate::ProxyTrouble{fault, failure.status}};
-  };
-  switch (failure.what) {
-    case What::closed: return because(gate::ProxyFault::closed);
-    case What::timed_out: return because(gate::ProxyFault::timed_out);
-    case What::not_http: return because(gate::ProxyFault::not_a_proxy);
-    case What::refused: {
-      const bool other_way = failure.status == 407 && !failure.offers_basic;
-      return because(other_way ? gate::ProxyFault::signs_in_otherwise : gate::ProxyFault::status);
-    }
-    case What::not_reached: break;
-  }
-  switch (failure.dial) {
-    case io::DialError::refused: return because(gate::ProxyFault::refused);
-    case io::DialError::unreachable:
-    case io::DialError::failed: return because(gate::ProxyFault::unreachable);
-    case io::DialError::timed_out: return because(gate::ProxyFault::timed_out);
-  }
-  std::unreachable();
+io::Reach reach_of(const auto& effect) {
+  return effect.stays_on_link ? io::Reach::own_link : io::Reach::anywhere;
 }
 
 StartFailure of_file(const io::FileFailure& file) {
@@ -58,10 +30,10 @@ StartFailure of_file(const io::FileFailure& file) {
   return {of_system ? gate::ExitCode::failed : gate::ExitCode::wrong_usage, file.text};
 }
 
-gate::HostView current_host_view() {
+Result<gate::HostView, std::string> current_host_view() {
   const auto view = io::read_host_view();
-  if (!view) io::log(io::LogLevel::error, "the host's addresses cannot be read: " + view.error().text());
-  return view ? host_view(*view) : gate::HostView{};
+  if (!view) return failure(view.error().text());
+  return host_view(*view);
 }
 
 }  // namespace
@@ -125,6 +97,7 @@ AgentProcess::AgentProcess(io::Loop& loop, gate::Config config, Programs program
                gate_.handle_timeout(io::wall_time(), io::now());
                drain();
              }),
+      host_again_(loop, [this] { host_changed(); }),
       stop_signals_(loop, [this] { handle(gate::StopRequested{}); }),
       resolver_(loop),
       disk_(loop),
@@ -139,6 +112,7 @@ Result<void, StartFailure> AgentProcess::listen(io::Folder run) {
   auto changes = io::HostChanges::watch(loop_, [this] { host_changed(); });
   if (!changes) return failure(StartFailure{gate::ExitCode::failed, changes.error().text()});
   host_changes_ = std::move(*changes);
+  host_changed();  // it may have since it was read
   auto listener = io::UnixListener::open(
       loop_, std::move(run),
       {.name = config_.socket.substr(config_.socket.rfind('/') + 1), .mode = 0660, .group = group},
@@ -235,7 +209,9 @@ void AgentProcess::handle(gate::Input input) {
 }
 
 void AgentProcess::host_changed() {
-  handle(gate::HostChanged{current_host_view()});
+  auto view = current_host_view();
+  if (!view) host_again_.set(io::now() + host_again_after);
+  handle(gate::HostChanged{std::move(view)});
 }
 
 void AgentProcess::drain() {
@@ -257,6 +233,7 @@ void AgentProcess::perform(gate::Effect& effect) {
   }
   if (auto* bind = std::get_if<gate::BindUdp>(&effect)) return perform(*bind);
   if (auto* close = std::get_if<gate::CloseHandle>(&effect)) {
+    if (close->reset && handles_.contains(close->handle)) io::reset_at_close(handles_.at(close->handle).number());
     handles_.erase(close->handle);
     return;
   }
@@ -350,20 +327,26 @@ void AgentProcess::perform(const gate::Resolve& effect) {
 void AgentProcess::perform(const gate::Dial& effect) {
   const gate::TaskId task = effect.task;
   if (effect.transport == pair::Transport::udp) {
-    auto socket =
-        effect.candidates.empty() ? failure(io::DialError::failed) : io::connect_udp(effect.candidates.front());
+    auto socket = effect.candidates.empty() ? failure(io::DialError::failed)
+                                            : io::connect_udp(effect.candidates.front(), reach_of(effect));
     if (!socket) return handle(gate::DialFailed{task, unanswered(socket.error())});
     return handle(gate::Dialled{task, keep(std::move(*socket)), effect.candidates.front()});
   }
   if (!effect.through_proxy_to.empty()) return dial_through_proxy(effect);
   const auto attempts = static_cast<std::int64_t>(std::max<std::size_t>(effect.candidates.size(), 1));
   tasks_[task] = std::make_unique<io::Dial>(
-      loop_, effect.candidates, effect.timeout / attempts, [this, task](Result<io::Dialled, io::DialError> done) {
+      loop_, effect.candidates, effect.timeout / attempts,
+      [this, task](Result<io::Dialled, io::DialError> done) {
         if (!tasks_.contains(task)) return;
-        if (!done) return finish_task(task, gate::DialFailed{task, unanswered(done.error())});
+        if (!done) {
+          gate::DialFailed failed{task, unanswered(done.error())};
+          failed.is_behind_router = done.error() == io::DialError::behind_router;
+          return finish_task(task, failed);
+        }
         const Endpoint peer = done->to;
         finish_task(task, gate::Dialled{task, keep(std::move(done->socket)), peer});
-      });
+      },
+      reach_of(effect));
 }
 
 void AgentProcess::dial_through_proxy(const gate::Dial& effect) {
@@ -391,18 +374,23 @@ void AgentProcess::perform(const gate::Ping& effect) {
   tasks_[task] = std::make_unique<io::Ping>(
       loop_, random_, effect.address, std::min<std::size_t>(effect.payload_bytes, io::Ping::payload_bytes_max),
       effect.timeout,
-      [this, task](Result<Duration, io::PingError> done) { finish_task(task, gate::Pinged{task, done.has_value()}); });
+      [this, task](Result<Duration, io::PingError> done) { finish_task(task, gate::Pinged{task, done.has_value()}); },
+      reach_of(effect));
 }
 
 void AgentProcess::perform(const gate::LookupNeighbour& effect) {
   const gate::TaskId task = effect.task;
-  if (effect.which == gate::Neighbours::first) {
-    tasks_[task] = std::make_unique<io::NeighbourLookup>(loop_, effect.address, effect.timeout,
-                                                         [this, task](Result<io::MacBytes, io::NeighbourError> found) {
-                                                           gate::NeighboursFound answer{task, {}};
-                                                           if (found) answer.macs.push_back(gate::MacAddress(*found));
-                                                           finish_task(task, std::move(answer));
-                                                         });
+  if (effect.which != gate::Neighbours::all) {
+    const auto entry = effect.which == gate::Neighbours::first ? io::NeighbourLookup::Entry::confirmed
+                                                               : io::NeighbourLookup::Entry::as_it_stands;
+    tasks_[task] = std::make_unique<io::NeighbourLookup>(
+        loop_, effect.address, effect.timeout,
+        [this, task](Result<io::MacBytes, io::NeighbourError> found) {
+          gate::NeighboursFound answer{task, {}};
+          if (found) answer.macs.push_back(gate::MacAddress(*found));
+          finish_task(task, std::move(answer));
+        },
+        entry);
     return;
   }
   tasks_[task] = std::make_unique<io::NeighbourSurvey>(
@@ -415,7 +403,7 @@ void AgentProcess::perform(const gate::LookupNeighbour& effect) {
 
 void AgentProcess::perform(const gate::ReadSerial& effect) {
   const gate::TaskId task = effect.task;
-  auto socket = io::connect_udp(effect.device);
+  auto socket = io::connect_udp(effect.device, reach_of(effect));
   if (!socket) return handle(gate::SerialRead{task, {}});
   const auto done = [this, task](pair::SerialAnswer answer) {
     finish_task(task, gate::SerialRead{task, std::move(answer)});

@@ -43,6 +43,7 @@ class AgentProcess {
   static constexpr Duration silence_max = seconds(5);  // of one that connects
   // A user directory that takes longer is not waited for: the caller has a number then, and no name.
   static constexpr Duration directory_patience = seconds(2);
+  static constexpr Duration host_again_after = seconds(1);  // what the host says of itself could not be read
   static constexpr const char* group = "quoin";
 
   // Makes and checks the folders, takes the lock, reads the audit file and opens the socket.
@@ -96,6 +97,7 @@ class AgentProcess {
   io::SystemRandom random_;
   gate::Gate gate_;
   io::Timer timer_;
+  io::Timer host_again_;
   io::StopSignals stop_signals_;  // before the resolver's thread
   io::Resolver resolver_;
   io::Worker disk_;       // appends to the audit file, one at a time

@@ -29,7 +29,7 @@ Result<Command, UsageExit> parse_command_line(int argc, const char* const* argv)
   auto* services_option =
       open_command->add_option("--services", services,
                                "web, ipp, snmp, raw, lpd, ftp, telnet, ssh, ping, tcp/PORT, udp/PORT or "
-                               "all, with commas between; all named ones if left out");
+                               "all, with commas between; all named ones but ftp if left out");
   open_command->add_option("--engineer", open.engineers, "only this one of the configured engineers; may be repeated")
       ->allow_extra_args(false);
   open_command->add_option("--reason", open.reason, "why, for the audit file");

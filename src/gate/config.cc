@@ -236,7 +236,7 @@ class ConfigReader {
     const toml::table* found = TRY(table("proxy"));
     if (found == nullptr) return std::optional<ProxyConfig>();
     const Section section(*found, "proxy");
-    TRY(section.only({"url", "password_file", "none_for"}));
+    TRY(section.only({"url", "password_file", "none_for", "by_name"}));
     const Text url = TRY(section.required_text("url", "set it to http://HOST:PORT of the proxy, or remove the table."));
     auto parsed = parse_proxy_url(url.value);
     if (!parsed) return url.place.refuse(parsed.error() + ".");
@@ -254,6 +254,14 @@ class ConfigReader {
         return entry.place.refuse(quoted(entry.value) +
                                   " is neither a host name, nor a domain such as .example.com, nor an address block "
                                   "such as 10.0.0.0/8.");
+      }
+    }
+    if (const auto relays = TRY(section.texts("by_name", ProxyConfig::by_name_max))) {
+      for (const Text& entry : relays->entries) {
+        if (!is_host_name(entry.value)) {
+          return entry.place.refuse(quoted(entry.value) + " is not the name of one relay, such as derp.example.com.");
+        }
+        out.by_name.push_back(lower_case(entry.value));
       }
     }
     return out;
@@ -313,7 +321,7 @@ class ConfigReader {
   }
 
   static Result<DeviceConfig, ConfigError> device(const Section& section, const std::vector<DeviceConfig>& earlier) {
-    TRY(section.only({"name", "address", "mac", "serial", "community"}));
+    TRY(section.only({"name", "address", "mac", "serial", "community", "routed_bridge", "ftp"}));
     DeviceConfig out;
     const Text name = TRY(section.required_text("name", "give the device a short name."));
     if (!is_label(name.value)) {
@@ -332,6 +340,7 @@ class ConfigReader {
     if (const auto refusal = guard_address(*parsed)) return address.place.refuse(sentence_of(*refusal, *parsed) + ".");
     out.address = *parsed;
     TRY(read_identity(section, out));
+    out.ftp_passive_ports = TRY(passive_ports(section));
     for (const DeviceConfig& other : earlier) {
       if (other.name == out.name) return name.place.refuse("is used by an earlier device too; names must differ.");
       if (other.address == out.address) {
@@ -339,6 +348,20 @@ class ConfigReader {
       }
     }
     return out;
+  }
+
+  static Result<PassivePorts, ConfigError> passive_ports(const Section& device) {
+    const toml::node* node = device.table().get("ftp");
+    if (node == nullptr) return PassivePorts();
+    if (!node->is_table()) {
+      return place_of(*node, "device.ftp").refuse("must be written ftp.passive_ports = \"49152-65535\".");
+    }
+    const Section section(*node->as_table(), "device.ftp");
+    TRY(section.only({"passive_ports"}));
+    const Text range = TRY(section.required_text("passive_ports", "set it to the device's own range of ports."));
+    if (const auto parsed = PassivePorts::parse(range.value)) return *parsed;
+    return range.place.refuse(quoted(range.value) +
+                              " is not a range of ports between 1024 and 65535, such as \"49152-65535\".");
   }
 
   static Result<void, ConfigError> read_identity(const Section& section, DeviceConfig& out) {
@@ -363,6 +386,12 @@ class ConfigReader {
         return community->place.refuse("must be letters, digits and signs of ASCII.");
       }
       out.community = community->value;
+    }
+    if (const toml::node* routed = section.table().get("routed_bridge")) {
+      const Place place = place_of(*routed, "device.routed_bridge");
+      if (!routed->is_boolean()) return place.refuse("must be true or false.");
+      if (!out.mac) return place.refuse("has no meaning without mac; remove it.");
+      out.routed_bridge = routed->as_boolean()->get();
     }
     if (out.mac || out.serial) return {};
     return section.here("mac").refuse(

@@ -17,6 +17,7 @@
 #include "base/time.h"
 #include "crypto/keys.h"
 #include "gate/dial_guard.h"
+#include "gate/ftp_data_ports.h"
 #include "gate/mac_address.h"
 #include "gate/proxy.h"
 
@@ -53,6 +54,11 @@ struct DeviceConfig {
   std::optional<MacAddress> mac = {};      // at least one of mac and serial; with mac it must be on link
   std::optional<std::string> serial = {};  // as the device tells it by SNMP, trimmed; printable ASCII
   std::string community = "public";        // that it is asked with
+  PassivePorts ftp_passive_ports = {};
+  bool routed_bridge = false;  // what answers for its MAC passes packets on to it as a router does
+
+  // Packets to it may cross no router.
+  bool stays_on_link() const { return mac && !routed_bridge; }
 
   KnownBy known_by() const { return mac ? KnownBy::mac : KnownBy::serial; }
   bool operator==(const DeviceConfig&) const = default;

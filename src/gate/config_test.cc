@@ -75,6 +75,18 @@ TEST(Config, a_device_is_known_by_its_mac_or_its_serial_or_both) {
   EXPECT_FALSE(with(""));
 }
 
+TEST(Config, a_device_may_name_the_ports_of_its_ftp_data) {
+  const auto with = [](std::string_view ftp) {
+    return parse_config(std::string(whole.substr(0, whole.rfind("[[device]]"))) + std::string(ftp), "agent.toml");
+  };
+  const auto passive = [](const Result<Config, ConfigError>& read) {
+    return read ? read->devices[0].ftp_passive_ports : PassivePorts{.first = 0, .last = 0};
+  };
+  EXPECT_EQ(passive(with("")), (PassivePorts{.first = 49152, .last = 65535}));
+  EXPECT_EQ(passive(with("ftp.passive_ports = \"50000-50009\"\n")), (PassivePorts{.first = 50'000, .last = 50'009}));
+  EXPECT_EQ(passive(with("[device.ftp]\npassive_ports = \"1024\"\n")), (PassivePorts{.first = 1024, .last = 1024}));
+}
+
 TEST(Config, leaves_out_what_has_a_default) {
   const auto read = parse_config(R"(
 [control]
@@ -192,7 +204,8 @@ TEST(Config, says_what_is_wrong_with_a_proxy_and_never_its_password) {
       "agent.toml:3: proxy.none_for \"10.0.0.1/8\" is neither a host name, nor a domain such as .example.com, nor "
       "an address block such as 10.0.0.0/8.");
   EXPECT_EQ(said("url = \"http://p:1\"\nuser = \"x\""),
-            "agent.toml:3: proxy.user is not known here; what can stand here is url, password_file, none_for.");
+            "agent.toml:3: proxy.user is not known here; what can stand here is url, password_file, none_for, "
+            "by_name.");
 }
 
 TEST(Config, other_scripts_stand_in_strings_and_comments_and_nowhere_else) {

@@ -17,6 +17,8 @@ bool is_name_part(std::string_view label) {
          std::ranges::all_of(label, [](char c) { return is_letter_or_digit(c) || c == '-'; });
 }
 
+}  // namespace
+
 std::string lower_case(std::string_view text) {
   std::string out(text);
   for (char& c : out) {
@@ -24,8 +26,6 @@ std::string lower_case(std::string_view text) {
   }
   return out;
 }
-
-}  // namespace
 
 bool is_label(std::string_view text) {
   return is_name_part(text) && lower_case(text) == text;

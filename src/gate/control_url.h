@@ -19,6 +19,8 @@ struct ControlUrl {
 // The error is a sentence.
 Result<ControlUrl, std::string> parse_control_url(std::string_view text);
 
+std::string lower_case(std::string_view name);  // of its ASCII letters
+
 // A host name of letters, digits and hyphens (RFC 1123, section 2.1). A name whose last label starts with a digit is
 // none: resolvers take "127.1" and "0x7f.0.0.1" for addresses.
 bool is_host_name(std::string_view text);

@@ -5,6 +5,7 @@
 #include <deque>
 #include <map>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -20,19 +21,26 @@ namespace quoin::gate {
 
 class Desk {
  public:
-  Desk(Config settings, HostView view, AuditHead last)
+  Desk(Config settings, Result<HostView, std::string> view, AuditHead last)
       : config(std::move(settings)), lock(config.device_names(), config.warrant.longest), audit(std::move(last)) {
     host_changed(std::move(view));
   }
 
-  void host_changed(HostView view) {
-    host_ = std::move(view);
+  // The error says why it cannot be read: the view that was read last stays, and nothing is judged by it.
+  void host_changed(Result<HostView, std::string> view) {
+    host_trouble_ = view ? std::string() : std::move(view.error());
+    if (!view) return;
+    host_ = *std::move(view);
     own_prefixes_ = host_.prefixes();
     fits_ = own_prefixes_.size() <= path::EndpointGuard::prefixes_max;
     if (!fits_) own_prefixes_.resize(path::EndpointGuard::prefixes_max);
     endpoints_ = path::EndpointGuard(own_prefixes_, config.relay.allow);
   }
   const HostView& host() const { return host_; }
+  // Why this host's networks are not known; nothing is opened, dialled or asked of a device meanwhile. Empty if they
+  // are.
+  const std::string& host_trouble() const { return host_trouble_; }
+  bool knows_host() const { return host_trouble_.empty(); }
   const std::vector<Prefix>& own_prefixes() const { return own_prefixes_; }
   // False for a host with more networks than a tunnel can be told of. Nothing opens there: the endpoint guard would not
   // know them all.
@@ -59,6 +67,7 @@ class Desk {
 
  private:
   HostView host_;
+  std::string host_trouble_;
   std::vector<Prefix> own_prefixes_;
   bool fits_ = true;
   path::EndpointGuard endpoints_;

@@ -58,6 +58,7 @@ struct BindUdp {  // answered by UdpBound; the edge may give new sockets at any 
 };
 struct CloseHandle {
   HandleId handle;
+  bool reset = false;  // a TCP connection that carried nothing: by RST
 };
 
 struct Resolve {  // answered by Resolved: A and AAAA records
@@ -74,16 +75,19 @@ struct Dial {
   // Not empty: the candidates are the proxy's. It is asked to connect to this HOST:PORT, with the user and password of
   // the configuration, and the socket is handed over as it is behind the blank line of the answer.
   std::string through_proxy_to = {};
+  bool stays_on_link = false;  // no packet of it may cross a router: TTL, or hop limit, 1
 };
 struct Ping {  // one echo request; answered by Pinged
   TaskId task;
   IpAddress address;
   std::uint16_t payload_bytes;
   Duration timeout;
+  bool stays_on_link = false;
 };
 enum class Neighbours : std::uint8_t {
-  first,  // the one that the next packet would be sent to, as the kernel has confirmed it shortly before or does now
-  all,    // asks the whole link (ARP, neighbour discovery) and collects every MAC address that answers for the address
+  first,   // the one that the next packet would be sent to, as the kernel has confirmed it shortly before or does now
+  in_use,  // the same as the kernel's table has it, confirmed or not; it is asked for only where the table has none
+  all,     // asks the whole link (ARP, neighbour discovery) and collects every MAC address that answers for the address
 };
 // Answered by NeighboursFound.
 struct LookupNeighbour {
@@ -99,6 +103,7 @@ struct ReadSerial {
   Endpoint device;
   std::string community;
   Duration timeout;
+  bool stays_on_link = false;
 };
 struct ReadJoinKey {  // answered by JoinKeyRead; the edge keeps no copy
   TaskId task;

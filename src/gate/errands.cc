@@ -4,6 +4,7 @@
 
 #include "gate/control_url.h"
 #include "gate/join_key.h"
+#include "gate/sentences.h"
 #include "gate/service_list.h"
 
 namespace quoin::gate {
@@ -14,6 +15,11 @@ namespace {
 bool is_one_host(const IpAddress& address) {
   return !is_unspecified(address) && !is_multicast(address) && !is_limited_broadcast(address) &&
          !is_link_local(address);
+}
+
+template <class ForDevice>
+pair::RequestId request_of(const ForDevice& errand) {
+  return std::visit([](const auto& each) { return each.request; }, errand);
 }
 
 bool may_have_ftp_data(const Warrant& warrant, std::uint16_t port) {
@@ -28,7 +34,7 @@ std::size_t Errands::under_way() const {
       std::ranges::count_if(errands_, [](const auto& each) { return std::holds_alternative<T>(each.second); }));
   if constexpr (std::is_constructible_v<ForDevice, T>) {
     count += static_cast<std::size_t>(
-        std::ranges::count_if(awaiting_look_, [](const auto& each) { return std::holds_alternative<T>(each); }));
+        std::ranges::count_if(awaiting_look_, [](const auto& each) { return std::holds_alternative<T>(each.errand); }));
     count += static_cast<std::size_t>(
         std::ranges::count_if(awaiting_record_, [](const auto& each) { return std::holds_alternative<T>(each.what); }));
   }
@@ -42,7 +48,7 @@ std::size_t Errands::under_way_of(const std::string& engineer) const {
     return each != nullptr && each->engineer == engineer;
   };
   const auto count = std::ranges::count_if(errands_, [&](const auto& each) { return is_his(each.second); }) +
-                     std::ranges::count_if(awaiting_look_, is_his) +
+                     std::ranges::count_if(awaiting_look_, [&](const auto& each) { return is_his(each.errand); }) +
                      std::ranges::count_if(awaiting_record_, [&](const auto& each) { return is_his(each.what); });
   return static_cast<std::size_t>(count);
 }
@@ -52,18 +58,6 @@ bool Errands::is_crowded(const std::string& engineer) const {
   const std::size_t his = under_way_of<ServiceDial>(engineer);
   return dials >= device_dials_max || his >= device_dials_of_one_max || flows_.open() + dials >= Flows::open_max ||
          flows_.open_of(engineer) + his >= Flows::open_of_one_max;
-}
-
-// Takes the errand of a task off, if it is of this kind.
-template <class T>
-std::optional<T> Errands::finish(TaskId task) {
-  const auto found = errands_.find(task);
-  if (found == errands_.end()) return std::nullopt;
-  auto* errand = std::get_if<T>(&found->second);
-  if (errand == nullptr) return std::nullopt;
-  std::optional<T> out(std::move(*errand));
-  errands_.erase(found);
-  return out;
 }
 
 bool Errands::claim(pair::RequestId request) {
@@ -125,9 +119,8 @@ bool Errands::may_be_server(const ServerName& name, const IpAddress& address) co
   if (std::ranges::find(desk_.config.devices, address, &DeviceConfig::address) != desk_.config.devices.end()) {
     return false;
   }
-  return name.server == Server::control
-             ? is_one_host(address)
-             : desk_.endpoints().allows(Endpoint{address, name.port}, path::EndpointUse::relay_or_stun);
+  if (name.server == Server::control) return is_one_host(address);
+  return desk_.knows_host() && desk_.endpoints().allows(Endpoint{address, name.port}, path::EndpointUse::relay_or_stun);
 }
 
 void Errands::reach_server(const ServerName& name, const std::vector<IpAddress>& addresses) {
@@ -150,10 +143,10 @@ void Errands::reach_server(const ServerName& name, const std::vector<IpAddress>&
 }
 
 Errands::Trouble Errands::handle(const Resolved& result) {
-  if (const auto proxy = finish<ProxyName>(result.task)) {
-    reach_proxy(*proxy, result.addresses);
+  if (auto proxy = finish<ProxyName>(result.task)) {
+    reach_proxy(*std::move(proxy), result.addresses);
   } else if (auto name = finish<ServerName>(result.task)) {
-    if (name->through_proxy_to.empty()) {
+    if (name->behind_proxy.empty()) {
       reach_server(*name, result.addresses);
     } else {
       judged_behind_proxy(*name, result.addresses);
@@ -208,13 +201,24 @@ std::optional<std::string> Errands::service_of(const pair::DialService& request,
   return is_ftp_data ? std::optional<std::string>("ftp-data") : std::nullopt;
 }
 
-// A tunnel of ours announces only what a device said over a control connection that is open.
-Errands::Trouble Errands::handle(const pair::FtpData& announced, const Warrant& warrant, Instant now) {
+// A tunnel of ours announces only what a device said over a control connection that is open. What the device may say is
+// another matter, and no fault of the tunnel.
+Errands::Trouble Errands::handle(const pair::FtpData& announced, const Warrant& warrant, WallTime wall, Instant now) {
   const std::string* engineer = admissions_.engineer(announced.engineer);
   const bool follows_control = engineer != nullptr && may_have_ftp_data(warrant, announced.port) &&
                                flows_.has_tcp(*engineer, pair::ftp_control_port);
   if (!follows_control) return Trouble::broke_rules;
-  ftp_ports_.announce(announced.engineer, announced.port, now);
+  switch (ftp_ports_.announce(announced.engineer, *engineer, announced.port, now)) {
+    case FtpDataPorts::Announced::taken: break;
+    case FtpDataPorts::Announced::too_many:
+      flows_.refuse(*engineer, "tcp", announced.port, "too many data connections of FTP", wall);
+      break;
+    case FtpDataPorts::Announced::not_passive:
+      flows_.refuse(*engineer, "tcp", announced.port, "the device named it for FTP data: not in ftp.passive_ports",
+                    wall);
+      if (!std::exchange(said_not_passive_, true)) desk_.emit(WriteLog{not_passive_sentence(device_, announced.port)});
+      break;
+  }
   return Trouble::none;
 }
 
@@ -244,23 +248,30 @@ Errands::Trouble Errands::handle(const pair::PingDevice& request, const Warrant&
 
 Errands::Trouble Errands::for_device(ForDevice errand, Instant now) {
   if (guard_device(device_.address, device_.known_by(), desk_.host())) return Trouble::guard_refuses;
-  admit(std::move(errand), now);
+  look_first(std::move(errand), now);
   return Trouble::none;
 }
 
-void Errands::admit(ForDevice errand, Instant now) {
-  switch (recognition_.ask(now)) {
-    case Recognition::Answer::yes: return begin(std::move(errand), now);
-    case Recognition::Answer::later: awaiting_look_.push_back(std::move(errand)); return;
+void Errands::look_first(ForDevice errand, Instant now) {
+  const AuditQueue::Ticket record = record_before(errand);
+  if (desk_.audit.is_written(record)) return admit({std::move(errand), recognition_.next_glance()}, now);
+  std::visit([&](auto& each) { awaiting_record_.push_back({record, std::move(each)}); }, errand);
+}
+
+void Errands::admit(Waiting waiting, Instant now) {
+  if (!desk_.knows_host()) return fail(request_of(waiting.errand), pair::Unanswered::unreachable);
+  switch (recognition_.ask(waiting.since)) {
+    case Recognition::Answer::yes: return begin(std::move(waiting.errand), now);
+    case Recognition::Answer::later: awaiting_look_.push_back(std::move(waiting)); return;
     case Recognition::Answer::no: break;
   }
-  fail(std::visit([](const auto& each) { return each.request; }, errand),
+  fail(request_of(waiting.errand),
        recognition_.is_another_device() ? pair::Unanswered::identity_changed : pair::Unanswered::unreachable);
 }
 
 void Errands::device_looked_at(Instant now) {
   if (recognition_.is_gone()) give_up_dials();
-  for (ForDevice& each : std::exchange(awaiting_look_, {})) admit(std::move(each), now);
+  for (Waiting& each : std::exchange(awaiting_look_, {})) admit(std::move(each), now);
 }
 
 // The kernel would go on for as long as it trusts what its neighbour table had.
@@ -278,30 +289,44 @@ void Errands::give_up_dials() {
 }
 
 // Nothing is begun at the device while a record that must be on disk is not.
+AuditQueue::Ticket Errands::record_before(const ForDevice& errand) const {
+  const auto* echo = std::get_if<Echo>(&errand);
+  return std::max(echo != nullptr ? echo->record : 0, desk_.audit.newest_grave());
+}
+
 void Errands::begin(ForDevice errand, Instant now) {
-  if (auto* dial = std::get_if<ServiceDial>(&errand)) {
-    if (dial->transport == pair::Transport::tcp) recognition_.dial_began(now);
-    after(desk_.audit.newest_grave(), std::move(*dial));
+  // What has to wait for another record now is looked before anew.
+  if (!desk_.audit.is_written(record_before(errand))) return look_first(std::move(errand), now);
+  if (const auto* dial = std::get_if<ServiceDial>(&errand)) {
+    perform(*dial, now);
   } else {
-    auto& echo = std::get<Echo>(errand);
-    const AuditQueue::Ticket record = std::max(echo.record, desk_.audit.newest_grave());
-    after(record, std::move(echo));
+    perform(std::get<Echo>(errand));
   }
 }
 
-void Errands::after(AuditQueue::Ticket record, std::variant<ServiceDial, Echo, HandOver> what) {
-  if (!desk_.audit.is_written(record)) return awaiting_record_.push_back({record, std::move(what)});
-  std::visit([this](const auto& each) { perform(each); }, what);
+void Errands::records_written(Instant now) {
+  for (Later& each : std::exchange(awaiting_record_, {})) {
+    if (!desk_.audit.is_written(each.record)) {
+      awaiting_record_.push_back(std::move(each));
+    } else if (const auto* connected = std::get_if<HandOver>(&each.what)) {
+      look_before(*connected);
+    } else if (auto* dial = std::get_if<ServiceDial>(&each.what)) {
+      look_first(std::move(*dial), now);
+    } else {
+      look_first(std::move(std::get<Echo>(each.what)), now);
+    }
+  }
 }
 
-void Errands::records_written() {
-  for (Later& each : std::exchange(awaiting_record_, {})) after(each.record, std::move(each.what));
-}
-
-void Errands::perform(const ServiceDial& dial) {
+void Errands::perform(const ServiceDial& dial, Instant now) {
   if (recognition_.is_gone()) return fail(dial.request, pair::Unanswered::unreachable);
+  if (dial.transport == pair::Transport::tcp) recognition_.dial_began(now);
   const TaskId task = desk_.new_task(session_);
-  desk_.emit(Dial{task, dial.transport, {Endpoint{device_.address, dial.port}}, dial_timeout});
+  desk_.emit(Dial{.task = task,
+                  .transport = dial.transport,
+                  .candidates = {Endpoint{device_.address, dial.port}},
+                  .timeout = dial_timeout,
+                  .stays_on_link = device_.stays_on_link()});
   errands_.emplace(task, dial);
 }
 
@@ -311,52 +336,22 @@ void Errands::perform(const Echo& echo) {
     return fail(echo.request, pair::Unanswered::not_allowed);
   }
   const TaskId task = desk_.new_task(session_);
-  desk_.emit(Ping{task, device_.address, echo.payload_bytes, ping_timeout});
+  desk_.emit(Ping{task, device_.address, echo.payload_bytes, ping_timeout, device_.stays_on_link()});
   errands_.emplace(task, echo);
-}
-
-void Errands::perform(const HandOver& connected) {
-  if (!flows_.has(connected.request)) {  // the tunnel has said meanwhile that it is over
-    desk_.emit(CloseHandle{connected.socket});
-    return fail(connected.request, pair::Unanswered::not_allowed);
-  }
-  owed_.erase(connected.request);
-  desk_.send(session_, pair::Connected{connected.request}, {{DescriptorKind::handle, connected.socket}});
-}
-
-Errands::Trouble Errands::handle(const Dialled& result, WallTime wall) {
-  if (const auto dial = finish<ServiceDial>(result.task)) {
-    recognition_.dial_answered();
-    port_trouble_.connected(dial->transport, dial->port);
-    const AuditQueue::Ticket record =
-        flows_.open(dial->request, dial->engineer, dial->transport, dial->port, dial->service, wall);
-    if (record != 0) {
-      after(record, HandOver{dial->request, result.socket});
-    } else {
-      desk_.emit(CloseHandle{result.socket});
-      fail(dial->request, pair::Unanswered::too_many);
-    }
-  } else if (const auto server = finish<ServerDial>(result.task)) {
-    owed_.erase(server->request);
-    proxy_refusal(server->server).reset();
-    desk_.send(session_, pair::Connected{server->request}, {{DescriptorKind::handle, result.socket}});
-  } else {
-    desk_.emit(CloseHandle{result.socket});
-  }
-  return Trouble::none;
 }
 
 Errands::Trouble Errands::handle(const DialFailed& result, WallTime wall, Instant now) {
   if (const auto dial = finish<ServiceDial>(result.task)) {
+    if (result.is_behind_router) port_trouble_.behind_router(dial->port, wall);
     if (result.why == pair::Unanswered::timed_out) port_trouble_.timed_out(dial->transport, dial->port, wall);
     if (result.why == pair::Unanswered::timed_out || result.why == pair::Unanswered::unreachable) {
       recognition_.dial_failed(now);
     }
     if (result.why == pair::Unanswered::refused) recognition_.dial_answered();
     fail(dial->request, result.why);
-  } else if (const auto server = finish<ServerDial>(result.task)) {
-    if (result.proxy && !server->target.empty()) {
-      proxy_failed(server->request, server->server, server->target, *result.proxy);
+  } else if (auto server = finish<ServerDial>(result.task)) {
+    if (result.proxy && server->behind) {
+      refused_by_proxy(*std::move(server), *result.proxy);
     } else {
       fail(server->request, result.why);
     }
@@ -381,11 +376,14 @@ Errands::Trouble Errands::handle(const Pinged& result) {
 }
 
 void Errands::cancel_all() {
-  for (const auto& [task, errand] : errands_) desk_.cancel(task);
+  for (const auto& [task, errand] : errands_) {
+    desk_.cancel(task);
+    if (const auto* connected = std::get_if<HandOver>(&errand)) desk_.emit(CloseHandle{connected->socket, true});
+  }
   errands_.clear();
   awaiting_look_.clear();
   for (const Later& each : std::exchange(awaiting_record_, {})) {
-    if (const auto* connected = std::get_if<HandOver>(&each.what)) desk_.emit(CloseHandle{connected->socket});
+    if (const auto* connected = std::get_if<HandOver>(&each.what)) desk_.emit(CloseHandle{connected->socket, true});
   }
   owed_.clear();
 }

@@ -3,11 +3,11 @@
 //
 // A tunnel says what it means, never where that is. The device's address comes from the configuration; it passes the
 // dial guard, and the device is recognised, before each dial. The control server's comes from the configuration; a
-// relay's from the relay map, so it passes the endpoint guard after it is resolved. Through a proxy it is the name that
-// is passed on: then every address that the map or this host's own resolver gives for it passes the guard, and the name
-// must be a public one. Every request is answered exactly once. Limits bound what a tunnel can have under way; beyond
-// them it is told so.
-// (Threat model: D1, D3, D4, D7; attack cases ISO-15, ISO-18, MAP-09, PRN-09, PRN-13.)
+// relay's from the relay map, so it passes the endpoint guard after it is resolved. Through a proxy a relay is asked
+// for by the address that passed, since the proxy's own resolver may have another answer; by its name only where the
+// person at the agent has listed it. The control server goes by its name. Every request is answered exactly once.
+// Limits bound what a tunnel can have under way; beyond them it is told so. (Threat model: D1, D3, D4, D7; attack cases
+// ISO-15, ISO-18, MAP-09, PRN-09, PRN-13.)
 #pragma once
 
 #include <map>
@@ -21,12 +21,12 @@
 #include "gate/budget.h"
 #include "gate/desk.h"
 #include "gate/flows.h"
+#include "gate/ftp_data_ports.h"
 #include "gate/inputs.h"
 #include "gate/port_trouble.h"
 #include "gate/proxy_trouble.h"
 #include "gate/recognition.h"
 #include "gate/warrant.h"
-#include "pair/ftp_ports.h"
 
 namespace quoin::gate {
 
@@ -61,7 +61,8 @@ class Errands {
         desk_(desk),
         admissions_(admissions),
         flows_(flows),
-        recognition_(recognition) {}
+        recognition_(recognition),
+        ftp_ports_(device.ftp_passive_ports) {}
 
   void device_looked_at(Instant now);  // what waited for that goes on, or comes to nothing
 
@@ -69,7 +70,7 @@ class Errands {
   [[nodiscard]] Trouble handle(const pair::DialRelay& request, Instant now);
   [[nodiscard]] Trouble handle(const pair::ResolveStun& request, Instant now);
   [[nodiscard]] Trouble handle(const pair::DialService& request, const Warrant& warrant, WallTime wall, Instant now);
-  [[nodiscard]] Trouble handle(const pair::FtpData& announced, const Warrant& warrant, Instant now);
+  [[nodiscard]] Trouble handle(const pair::FtpData& announced, const Warrant& warrant, WallTime wall, Instant now);
   [[nodiscard]] Trouble handle(const pair::PingDevice& request, const Warrant& warrant, WallTime wall, Instant now);
   [[nodiscard]] Trouble handle(const pair::WantJoinKey& request);
 
@@ -78,7 +79,10 @@ class Errands {
   [[nodiscard]] Trouble handle(const DialFailed& result, WallTime wall, Instant now);
   [[nodiscard]] Trouble handle(const Pinged& result);
   [[nodiscard]] Trouble handle(JoinKeyRead&& result);
-  void records_written();
+  bool awaits(const NeighboursFound& result) const { return errands_.contains(result.task); }
+  // If another device is there, that is what is returned.
+  [[nodiscard]] std::optional<Finding> handle(const NeighboursFound& result, WallTime wall, Instant now);
+  void records_written(Instant now);
 
   void cancel_all();
 
@@ -108,7 +112,7 @@ class Errands {
     AuditQueue::Ticket record;  // of the flow that it is part of
   };
   enum class Server : std::uint8_t { control, relay, stun };
-  struct HandOver {  // a connected socket, once the record of its flow is written
+  struct HandOver {  // a connected socket, once the record of its flow is written, and the device still there
     pair::RequestId request;
     HandleId socket;
   };
@@ -116,21 +120,31 @@ class Errands {
     pair::RequestId request;
     Server server;
     std::uint16_t port;
-    std::string through_proxy_to = {};  // not empty: resolved only to be judged
+    std::string behind_proxy = {};  // the name, if what it has is asked of the proxy
+  };
+  struct BehindProxy {
+    std::string host;                  // as it was asked for
+    std::vector<std::string> targets;  // what the proxy is to connect to, one after the other until it does
+    std::vector<Endpoint> proxy = {};
+    Duration each_within = {};
   };
   struct ProxyName {  // being resolved
     pair::RequestId request;
     Server server;
-    std::string target;
+    BehindProxy behind;
   };
   struct ServerDial {
     pair::RequestId request;
     Server server;
-    std::string target = {};  // not empty: of the proxy
+    std::optional<BehindProxy> behind = {};
   };
   struct Key {};
   using ForDevice = std::variant<ServiceDial, Echo>;
-  using Errand = std::variant<ServiceDial, Echo, ServerName, ProxyName, ServerDial, Key>;
+  using Errand = std::variant<ServiceDial, Echo, HandOver, ServerName, ProxyName, ServerDial, Key>;
+  struct Waiting {
+    ForDevice errand;
+    Recognition::Glance since;
+  };
 
   template <class T>
   std::size_t under_way() const;
@@ -149,21 +163,25 @@ class Errands {
   void seek_behind_proxy(ServerName name, const std::string& host, const std::vector<IpAddress>& given);
   void judged_behind_proxy(const ServerName& name, const std::vector<IpAddress>& addresses);
   void seek_proxy(ProxyName name);
-  void reach_proxy(const ProxyName& name, const std::vector<IpAddress>& addresses);
-  void proxy_failed(pair::RequestId request, Server server, const std::string& target, const ProxyTrouble& trouble);
+  void reach_proxy(ProxyName name, const std::vector<IpAddress>& addresses);
+  void dial_behind_proxy(ServerDial dial);
+  void refused_by_proxy(ServerDial dial, const ProxyTrouble& trouble);
+  void proxy_failed(pair::RequestId request, Server server, std::string sentence, const ProxyTrouble& trouble);
   std::optional<ProxyRefusal>& proxy_refusal(Server server);
   Trouble for_device(ForDevice errand, Instant now);
-  void admit(ForDevice errand, Instant now);
+  void look_first(ForDevice errand, Instant now);
+  void admit(Waiting waiting, Instant now);
   // The service that a dial belongs to, if the warrant opens it; uses up an announcement of FTP.
   std::optional<std::string> service_of(const pair::DialService& request, const std::string& engineer,
                                         const Warrant& warrant, Instant now);
+  AuditQueue::Ticket record_before(const ForDevice& errand) const;
   void begin(ForDevice errand, Instant now);
   void give_up_dials();
-  // Now, or once this record is written.
-  void after(AuditQueue::Ticket record, std::variant<ServiceDial, Echo, HandOver> what);
-  void perform(const ServiceDial& dial);
+  void perform(const ServiceDial& dial, Instant now);
   void perform(const Echo& echo);
-  void perform(const HandOver& connected);
+  void look_before(const HandOver& connected);
+  void hand_over(const HandOver& connected);
+  void drop(const HandOver& connected, pair::Unanswered why);
 
   SessionId session_;
   const DeviceConfig& device_;
@@ -173,18 +191,31 @@ class Errands {
   Recognition& recognition_;
   PortTrouble port_trouble_;
   std::map<TaskId, Errand> errands_;
-  std::vector<ForDevice> awaiting_look_;
+  std::vector<Waiting> awaiting_look_;
   struct Later {
     AuditQueue::Ticket record;
     std::variant<ServiceDial, Echo, HandOver> what;
   };
   std::vector<Later> awaiting_record_;
   std::set<pair::RequestId> owed_;  // requests not answered
-  pair::FtpPorts ftp_ports_;
+  FtpDataPorts ftp_ports_;
+  bool said_not_passive_ = false;  // to the log, of a port for FTP data that is not opened
   std::size_t join_keys_ = 0;
   Budget servers_{servers_burst, servers_per_second};
   std::optional<ProxyRefusal> proxy_refused_control_;
   std::optional<ProxyRefusal> proxy_refused_relay_;
 };
+
+// Takes the errand of a task off, if it is of this kind.
+template <class T>
+std::optional<T> Errands::finish(TaskId task) {
+  const auto found = errands_.find(task);
+  if (found == errands_.end()) return std::nullopt;
+  auto* errand = std::get_if<T>(&found->second);
+  if (errand == nullptr) return std::nullopt;
+  std::optional<T> out(std::move(*errand));
+  errands_.erase(found);
+  return out;
+}
 
 }  // namespace quoin::gate

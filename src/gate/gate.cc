@@ -7,7 +7,7 @@
 
 namespace quoin::gate {
 
-Gate::Gate(Config config, HostView host, AuditStart audit, WallTime wall, Instant now)
+Gate::Gate(Config config, Result<HostView, std::string> host, AuditStart audit, WallTime wall, Instant now)
     : core_(std::make_unique<Core>(std::move(config), std::move(host), std::move(audit), wall, now)) {}
 Gate::~Gate() = default;
 
@@ -27,10 +27,11 @@ std::size_t Gate::open_sessions() const {
   return core_->sessions();
 }
 
-Gate::Core::Core(Config config, HostView host, AuditStart audit, WallTime wall, Instant now)
+Gate::Core::Core(Config config, Result<HostView, std::string> host, AuditStart audit, WallTime wall, Instant now)
     : desk_(std::move(config), std::move(host), std::move(audit.last)), refusals_(now) {
   if (audit.repaired) desk_.audit.add(*audit.repaired, wall);
   desk_.audit.add(AgentStarted{.devices = desk_.config.device_names()}, wall);
+  if (!desk_.knows_host()) desk_.emit(WriteLog{unknown_host_sentence(desk_.host_trouble())});
   settle(wall, now);
 }
 
@@ -103,8 +104,10 @@ void Gate::Core::on(AuditAppended&& appended, WallTime wall, Instant now) {
 }
 
 void Gate::Core::on(HostChanged&& changed, WallTime wall, Instant now) {
-  if (changed.host == desk_.host()) return;
+  if (changed.host ? desk_.knows_host() && *changed.host == desk_.host() : changed.host.error() == desk_.host_trouble())
+    return;
   desk_.host_changed(std::move(changed.host));
+  if (!desk_.knows_host()) desk_.emit(WriteLog{unknown_host_sentence(desk_.host_trouble())});
   for (const auto& [id, each] : sessions_) each->host_changed(wall, now);
 }
 

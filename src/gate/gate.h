@@ -40,7 +40,7 @@ class Gate {
   static constexpr std::size_t watchers_max = 8;
   static constexpr Duration watch_every = seconds(1);  // at most so often is a watcher told something
 
-  Gate(Config config, HostView host, AuditStart audit, WallTime wall, Instant now);
+  Gate(Config config, Result<HostView, std::string> host, AuditStart audit, WallTime wall, Instant now);
   ~Gate();
 
   void handle(Input input, WallTime wall, Instant now);

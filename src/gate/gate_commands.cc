@@ -94,7 +94,7 @@ Result<Warrant, Gate::Core::Refused> Gate::Core::judge(const Caller& caller, con
   if (stopping_until_) return refused(ExitCode::failed, "The agent is stopping.");
   const DeviceConfig* device = TRY(device_named(request.device));
   const Duration lasts = TRY(time_asked_for(request.lasts));
-  auto services = request.services ? parse_services(*request.services) : named_services();
+  auto services = request.services ? parse_services(*request.services) : usual_services();
   if (!services) return refused(ExitCode::wrong_usage, std::move(services.error()));
   auto engineers = TRY(narrow_engineers(request.engineers));
   if (request.reason.size() > reason_bytes_max || !pair::is_printable(request.reason)) {
@@ -109,6 +109,10 @@ Result<Warrant, Gate::Core::Refused> Gate::Core::judge(const Caller& caller, con
     return refused(ExitCode::refused, device->name + " is already open until " +
                                           calendar_text(other.warrant().ends_wall) + ", by " +
                                           other.warrant().opened_by + "; close it first.");
+  }
+  if (!desk_.knows_host()) {
+    return refused(ExitCode::failed, device->name + " was not opened: " + unknown_host_sentence(desk_.host_trouble()) +
+                                         "; see to the agent's rights and /etc/resolv.conf.");
   }
   if (const auto refusal = guard_device(device->address, device->known_by(), desk_.host())) {
     return refused(ExitCode::refused, "The device may not be dialled: " + sentence_of(*refusal, device->address) + ".");

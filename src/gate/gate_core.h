@@ -35,7 +35,7 @@ class Gate::Core {
   static constexpr Duration look_every = milliseconds(500);  // at the calendar, while something is open
   static constexpr Duration stopping_max = seconds(5);
 
-  Core(Config config, HostView host, AuditStart audit, WallTime wall, Instant now);
+  Core(Config config, Result<HostView, std::string> host, AuditStart audit, WallTime wall, Instant now);
 
   void handle(Input&& input, WallTime wall, Instant now);
   void handle_timeout(WallTime wall, Instant now);

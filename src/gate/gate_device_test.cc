@@ -1,62 +1,12 @@
 // What happens to an open device when what answers at its address falls silent, changes, or comes back.
 #include <gtest/gtest.h>
 
-#include "gate/recognition.h"
-#include "gate/simulated_site.h"
+#include "gate/device_site.h"
 
 namespace quoin::gate {
 namespace {
 
 #define EXPECT_PROMISES_KEPT(site) EXPECT_EQ((site).broken, std::vector<std::string>())
-
-const IpAddress mfp = at("192.168.77.21");
-const MacAddress mfp_mac = *MacAddress::parse("02:da:00:00:4d:15");
-const MacAddress other_mac = *MacAddress::parse("02:da:00:00:4d:3c");
-
-Config with_serial() {
-  Config config = site_config();
-  config.devices[0].serial = "3089LAB00021";
-  config.devices[0].community = "fleet-read";
-  return config;
-}
-Config behind_a_router() {
-  Config config = with_serial();
-  config.devices[0].address = at("192.168.78.21");
-  config.devices[0].mac.reset();
-  return config;
-}
-
-struct DeviceSite : Site {
-  explicit DeviceSite(Config with = site_config()) : Site(std::move(with)) {
-    listening.insert({at("192.168.78.21"), 80});
-    session = open_with_alice();
-  }
-  bool is_open() const { return running() == 1; }
-  std::string problem() { return reply(command(StatusRequest{}))->open->front().device_problem; }
-  // What a new connection comes to: nothing if it is made.
-  std::optional<pair::Unanswered> dial(std::uint16_t port = 80) {
-    const pair::RequestId id = next++;
-    say(session, pair::DialService{id, node_key(1), pair::Transport::tcp, port});
-    for (const auto& failed : told<pair::Failed>(session)) {
-      if (failed.request == id) return failed.why;
-    }
-    for (const auto& connected : told<pair::Connected>(session)) {
-      if (connected.request == id) return std::nullopt;
-    }
-    return pair::Unanswered::too_many;  // not answered at all
-  }
-  void change_networks() {  // a router's advertisement comes, or its time runs out
-    const IpAddress advertised = at("2001:db8:5::2");
-    if (host.interfaces.back().address == advertised) {
-      host.interfaces.pop_back();
-    } else {
-      host.interfaces.push_back({advertised, 64});
-    }
-    give(HostChanged{host});
-  }
-  SessionId session = 0;
-  pair::RequestId next = 1000;
-};
 
 TEST(GateDevice, is_looked_for_on_the_whole_link_at_open_and_every_minute) {
   DeviceSite site;
@@ -138,13 +88,13 @@ TEST(GateDevice, is_looked_at_soon_after_a_dial_came_to_nothing_but_not_for_each
   site.pass(seconds(20));
   EXPECT_EQ(site.dial(), std::nullopt);
   site.dial_fails[{mfp, 80}] = pair::Unanswered::timed_out;
-  const std::size_t before = site.lookups.size();
+  const std::size_t before = site.surveys();
   for (int i = 0; i < 50; i++) EXPECT_EQ(site.dial(), pair::Unanswered::timed_out);
   site.pass(milliseconds(1));
-  EXPECT_EQ(site.lookups.size(), before + 1);
+  EXPECT_EQ(site.surveys(), before + 1);
   for (int i = 0; i < 50; i++) EXPECT_EQ(site.dial(), pair::Unanswered::timed_out);
   site.pass(Recognition::after_failed_dial);
-  EXPECT_EQ(site.lookups.size(), before + 2);
+  EXPECT_EQ(site.surveys(), before + 2);
   EXPECT_NE(site.problem().find("mfp, port 80, has not answered a connection since "), std::string::npos);
   site.dial_fails.clear();
   EXPECT_EQ(site.dial(), std::nullopt);
@@ -172,11 +122,11 @@ TEST(GateDevice, that_lets_a_dial_wait_is_looked_at_and_if_it_is_gone_the_dial_i
   EXPECT_EQ(site.dial(), pair::Unanswered::too_many);
   EXPECT_EQ(site.dial(), pair::Unanswered::too_many);
   site.neighbours[mfp].clear();
-  const std::size_t before = site.lookups.size();
+  const std::size_t before = site.surveys();
   site.pass(Recognition::dial_is_slow - milliseconds(1));
-  EXPECT_EQ(site.lookups.size(), before);
+  EXPECT_EQ(site.surveys(), before);
   site.pass(milliseconds(1));
-  EXPECT_EQ(site.lookups.size(), before + 1);
+  EXPECT_EQ(site.surveys(), before + 1);
   const auto failed = site.told<pair::Failed>(site.session);
   ASSERT_EQ(failed.size(), 2U);
   EXPECT_EQ(failed[1].why, pair::Unanswered::unreachable);
@@ -381,9 +331,9 @@ TEST(GateDevice, that_lets_a_dial_wait_is_looked_at_though_another_dial_fails_on
   site.hold_dials = false;
   site.dial_fails[{mfp, 80}] = pair::Unanswered::too_many;
   EXPECT_EQ(site.dial(), pair::Unanswered::too_many);  // no descriptor, for one
-  const std::size_t before = site.lookups.size();
+  const std::size_t before = site.surveys();
   site.pass(Recognition::dial_is_slow);
-  EXPECT_EQ(site.lookups.size(), before + 1);
+  EXPECT_EQ(site.surveys(), before + 1);
 }
 
 // ---- races

@@ -154,20 +154,6 @@ TEST(GateFlows, a_refused_connection_and_a_silent_device_are_told_apart) {
   EXPECT_EQ(site.running(), 1U);  // it may only be asleep
 }
 
-TEST(GateFlows, the_neighbour_is_looked_up_before_each_dial_or_shortly_before) {
-  Site site;
-  const SessionId session = site.open_with_alice();
-  site.say(session, dial(2));
-  site.neighbours[at("192.168.77.21")] = {*MacAddress::parse("02:00:00:00:00:99")};
-  site.pass(Recognition::neighbour_fresh - milliseconds(1));
-  site.say(session, dial(3));
-  EXPECT_TRUE(connected(site, session, 3));
-  site.pass(milliseconds(1));
-  site.say(session, dial(4));
-  EXPECT_EQ(failure_of(site, session, 4), pair::Unanswered::identity_changed);
-  EXPECT_EQ(site.running(), 0U);
-}
-
 TEST(GateFlows, concurrent_dials_have_a_limit_and_come_free_again) {
   Site site;
   const SessionId session = site.open_with_alice();

@@ -52,27 +52,74 @@ TEST(GateProxy, a_proxy_with_an_address_needs_no_resolver) {
   EXPECT_EQ(site.told<pair::Connected>(1).size(), 1U);
 }
 
-TEST(GateProxy, relays_are_asked_for_by_name_whether_or_not_it_is_known_here) {
+// The proxy's resolver may say something else than ours did: a host of the site, say.
+TEST(GateProxy, a_relay_is_never_asked_for_by_a_name_but_by_the_address_that_was_judged) {
   ProxiedSite site;
   site.open("mfp");
-  EXPECT_EQ(site.relay("relay.example.com"), "relay.example.com:443");
-  EXPECT_EQ(site.relay("unknown.example.com"), "unknown.example.com:443");
-  EXPECT_EQ(site.relay("unknown.example.com", at("203.0.113.20"), 8443), "unknown.example.com:8443");
+  EXPECT_EQ(site.relay("relay.example.com"), "203.0.113.20:443");
+  EXPECT_EQ(site.relay("unknown.example.com", at("203.0.113.20"), 8443), "203.0.113.20:8443");
   EXPECT_EQ(site.relay("203.0.113.20"), "203.0.113.20:443");
   EXPECT_EQ(site.relay("2001:db8::20"), "[2001:db8::20]:443");
   EXPECT_EQ(site.relay("10.1.2.3"), "10.1.2.3:443");  // vouched for
   EXPECT_EQ(site.broken, std::vector<std::string>());
 }
 
+TEST(GateProxy, a_relay_that_nobody_here_can_resolve_is_not_asked_for) {
+  ProxiedSite site;
+  site.open("mfp");
+  EXPECT_EQ(site.relay("unknown.example.com"), "failed");
+  EXPECT_EQ(site.dials.size(), 1U);  // control
+  site.say(1, pair::Problem{pair::ProblemKind::relay_unreachable, "the tunnel's own words"});
+  EXPECT_EQ(site.mfp().problem,
+            "no relay can be reached (no address of the relay unknown.example.com can be found from here, so the proxy "
+            "http://proxy.example.com:3128 was not asked for it; have this host's DNS know it, or list it in "
+            "proxy.by_name)");
+}
+
+TEST(GateProxy, each_judged_address_is_tried_and_none_that_was_not_judged) {
+  ProxiedSite site;
+  site.names["relay.example.com"] = {at("192.168.77.50"), at("203.0.113.20"), at("2001:db8::20")};
+  site.open("mfp");
+  site.proxy_refuses["203.0.113.20:443"] = {ProxyFault::status, 503};
+  site.say(1, pair::DialRelay{200, 900, "relay.example.com", std::nullopt, std::nullopt, 443});
+  std::vector<std::string> asked;
+  for (const Dial& dial : site.dials) asked.push_back(dial.through_proxy_to);
+  EXPECT_EQ(asked, (std::vector<std::string>{"control.example.com:443", "203.0.113.20:443", "[2001:db8::20]:443"}));
+  EXPECT_EQ(site.told<pair::Connected>(1).size(), 2U);
+  EXPECT_EQ(site.broken, std::vector<std::string>());
+}
+
+TEST(GateProxy, a_proxy_that_takes_no_addresses_is_asked_by_name_only_for_listed_relays) {
+  Config config = proxied_config();
+  config.proxy->by_name = {"listed.example.com"};
+  ProxiedSite site(config);
+  site.open("mfp");
+  site.proxy_refuses["203.0.113.20:443"] = {ProxyFault::status, 403};
+  site.proxy_refuses["[2001:db8::20]:443"] = {ProxyFault::status, 403};
+  EXPECT_EQ(site.relay("relay.example.com"), "failed");  // and not by name after all
+  EXPECT_EQ(site.dials.back().through_proxy_to, "[2001:db8::20]:443");
+  site.say(1, pair::Problem{pair::ProblemKind::relay_unreachable, "the tunnel's own words"});
+  EXPECT_NE(site.mfp().problem.find("does not allow connections to [2001:db8::20]:443 (status 403); if it takes no "
+                                    "addresses, list relay.example.com in proxy.by_name"),
+            std::string::npos)
+      << site.mfp().problem;
+  EXPECT_EQ(site.relay("Listed.example.com"), "Listed.example.com:443");
+  EXPECT_EQ(site.relay("x.listed.example.com"), "failed");
+}
+
 TEST(GateProxy, what_no_relay_may_be_is_not_asked_of_the_proxy_either) {
   ProxiedSite site;
-  site.names["intranet.example.com"] = {at("203.0.113.20"), at("192.168.77.50")};
+  site.names["intranet.example.com"] = {at("192.168.77.21"), at("192.168.77.50")};
+  site.names["localhost.example.com"] = {at("127.0.0.1")};
   site.names["lan-v6.example.com"] = {at("fd00:77::50")};
   site.open("mfp");
-  for (const char* host : {"192.168.77.21", "127.0.0.1", "10.9.9.9", "169.254.169.254", "fe80::1", "printer",
-                           "mfp.local", "x.internal", "127.1", "a..b", "", "relay.example.com:443", "a b.example.com",
-                           "x.example.com\r\nHost: y", "intranet.example.com", "lan-v6.example.com"}) {
+  for (const char* host : {"192.168.77.21", "127.0.0.1", "10.9.9.9", "169.254.169.254", "fe80::1",
+                           "intranet.example.com", "localhost.example.com", "lan-v6.example.com"}) {
     EXPECT_EQ(site.relay(host), "not allowed") << host;
+  }
+  for (const char* host : {"printer", "mfp.local", "127.1", "a..b", "", "relay.example.com:443", "a b.example.com",
+                           "x.example.com\r\nHost: y"}) {
+    EXPECT_EQ(site.relay(host), "failed") << host;
   }
   EXPECT_EQ(site.relay("relay.example.com", at("192.168.77.21")), "not allowed");
   EXPECT_EQ(site.relay("relay.example.com", at("203.0.113.20"), 0), "not allowed");
@@ -88,7 +135,8 @@ TEST(GateProxy, exceptions_are_reached_directly_with_the_guard_of_direct_connect
   site.open("mfp");
   EXPECT_EQ(site.relay("relay.example.com"), "directly");
   EXPECT_EQ(site.relay("other.example.com", at("203.0.113.20")), "directly");
-  EXPECT_EQ(site.relay("other.example.com"), "other.example.com:443");
+  site.names["other.example.com"] = {at("198.51.100.20")};
+  EXPECT_EQ(site.relay("other.example.com"), "198.51.100.20:443");
   EXPECT_EQ(site.relay("192.168.77.50"), "not allowed");
 }
 
@@ -125,7 +173,7 @@ TEST(GateProxy, a_proxy_that_is_gone_stands_in_the_status_until_it_connects_agai
   ProxiedSite site;
   site.open("mfp");
   site.listening.erase({at("192.168.77.8"), 3128});
-  site.proxy_refuses["relay.example.com:443"] = {ProxyFault::refused};
+  site.proxy_refuses["203.0.113.20:443"] = {ProxyFault::refused};
   EXPECT_EQ(site.relay("relay.example.com"), "failed");
   site.say(1, pair::Problem{pair::ProblemKind::relay_unreachable, "the tunnel's own words"});
   EXPECT_EQ(site.mfp().problem,
@@ -133,7 +181,7 @@ TEST(GateProxy, a_proxy_that_is_gone_stands_in_the_status_until_it_connects_agai
   EXPECT_EQ(site.mfp().state, "open");
   site.proxy_refuses.clear();
   site.listening.insert({at("192.168.77.8"), 3128});
-  EXPECT_EQ(site.relay("relay.example.com"), "relay.example.com:443");
+  EXPECT_EQ(site.relay("relay.example.com"), "203.0.113.20:443");
   site.say(1, pair::Solved{pair::ProblemKind::relay_unreachable});
   EXPECT_EQ(site.mfp().problem, "");
 }

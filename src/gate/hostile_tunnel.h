@@ -97,6 +97,8 @@ class HostileTunnel {
         break;
       case 12:
         if (random_.below(10) == 0) site.give(HostChanged{changed_host(site)});
+        if (random_.below(10) == 0)
+          site.give(HostChanged{failure<std::string>("ask the kernel: Operation not permitted")});
         break;
       case 13:
         if (random_.below(10) == 0) site.give(ChildUnreachable{session, "its queue is full"});

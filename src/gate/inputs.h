@@ -60,6 +60,7 @@ struct DialFailed {
   TaskId task;
   pair::Unanswered why;
   std::optional<ProxyTrouble> proxy = {};  // of a dial through the proxy
+  bool is_behind_router = false;           // one that had to stay on link did not: a router said so
 };
 struct Pinged {
   TaskId task;
@@ -82,7 +83,7 @@ struct AuditAppended {
 };
 
 struct HostChanged {
-  HostView host;
+  Result<HostView, std::string> host;  // the error: why it cannot be read
 };
 struct StopRequested {};
 

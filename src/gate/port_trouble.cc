@@ -16,9 +16,13 @@ void PortTrouble::timed_out(pair::Transport transport, std::uint16_t port, WallT
   if (transport == pair::Transport::tcp) remember(Kind::no_connection, port, wall);
 }
 
+void PortTrouble::behind_router(std::uint16_t port, WallTime wall) {
+  remember(Kind::behind_router, port, wall);
+}
+
 void PortTrouble::connected(pair::Transport transport, std::uint16_t port) {
   const bool is_solved =
-      newest_ && transport == pair::Transport::tcp && newest_->port == port && newest_->kind == Kind::no_connection;
+      newest_ && transport == pair::Transport::tcp && newest_->port == port && newest_->kind != Kind::no_answer;
   if (is_solved) newest_.reset();
 }
 
@@ -41,6 +45,11 @@ std::string PortTrouble::sentence(const std::string& device) const {
   if (newest_->kind == Kind::no_connection) {
     return where + "has not answered a connection" + from +
            ": it hangs, or a filter there or on the way drops what this host sends";
+  }
+  if (newest_->kind == Kind::behind_router) {
+    return where + "has been behind a router" + from +
+           ", where a device with a mac must not be: check its address and mac; where a bridge that routes, or proxy "
+           "ARP, is meant to stand between, set routed_bridge = true";
   }
   return where + "has taken what was sent and answered nothing" + from + ": it hangs, or speaks another protocol there";
 }

@@ -14,6 +14,7 @@ namespace quoin::gate {
 class PortTrouble {
  public:
   void timed_out(pair::Transport transport, std::uint16_t port, WallTime wall);  // a dial
+  void behind_router(std::uint16_t port, WallTime wall);  // one that had to stay on the link and did not
   void connected(pair::Transport transport, std::uint16_t port);
   void ended(const std::string& transport, std::uint16_t port, std::uint64_t bytes_to_device,
              std::uint64_t bytes_to_engineer, WallTime wall);
@@ -21,7 +22,7 @@ class PortTrouble {
   std::string sentence(const std::string& device) const;  // empty: there is none
 
  private:
-  enum class Kind : std::uint8_t { no_connection, no_answer };
+  enum class Kind : std::uint8_t { no_connection, behind_router, no_answer };
   struct Newest {
     Kind kind;
     std::uint16_t port;  // of TCP; UDP has no connection that could fail

@@ -1,7 +1,6 @@
 #include "gate/proxy.h"
 
 #include <algorithm>
-#include <array>
 
 #include "base/bytes.h"
 #include "base/secret.h"
@@ -9,14 +8,6 @@
 
 namespace quoin::gate {
 namespace {
-
-std::string lower_case(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return out;
-}
 
 bool is_under(std::string_view name, std::string_view domain) {
   return name.size() > domain.size() && name.ends_with(domain) && name[name.size() - domain.size() - 1] == '.';
@@ -87,6 +78,10 @@ std::string ProxyConfig::url() const {
   return "http://" + connect_target(host, port);
 }
 
+bool ProxyConfig::takes_by_name(std::string_view name) const {
+  return std::ranges::find(by_name, lower_case(name)) != by_name.end();
+}
+
 Result<ProxyConfig, std::string> parse_proxy_url(std::string_view text) {
   constexpr std::string_view scheme = "http://";
   if (!text.starts_with(scheme)) {
@@ -152,15 +147,6 @@ std::string basic_authorization(std::string_view user, std::string_view password
 std::string connect_target(std::string_view host, std::uint16_t port) {
   const bool is_v6 = host.find(':') != std::string_view::npos;
   return (is_v6 ? "[" + std::string(host) + "]" : std::string(host)) + ":" + std::to_string(port);
-}
-
-bool is_public_name(std::string_view host) {
-  constexpr std::array<std::string_view, 16> kept = {
-      "alt",       "arpa",  "corp", "home",        "internal", "intranet", "invalid",   "lan",
-      "localhost", "local", "mail", "localdomain", "onion",    "private",  "workgroup", "domain"};
-  if (!is_host_name(host) || host.find('.') == std::string_view::npos) return false;
-  const std::string name = lower_case(host);
-  return std::ranges::none_of(kept, [&](std::string_view domain) { return is_under(name, domain); });
 }
 
 }  // namespace quoin::gate

@@ -41,12 +41,16 @@ struct ProxyConfig {
   std::optional<std::string> password;       // from the URL
   std::optional<std::string> password_file;  // instead
   ProxyExceptions none_for;
-  std::string named_in = "proxy.url";  // or "the environment's https_proxy"
+  std::vector<std::string> by_name = {};  // relays that it is asked for by name; in lower case
+  std::string named_in = "proxy.url";     // or "the environment's https_proxy"
 
   static constexpr std::size_t secret_bytes_max = 255;  // of user, and of password
 
   std::string url() const;  // without user and password
   std::optional<IpAddress> address() const { return IpAddress::parse(host); }
+  bool takes_by_name(std::string_view host) const;
+
+  static constexpr std::size_t by_name_max = 64;
 };
 
 // "http://user:password@proxy.example.com:3128"; user and password with %XX for what cannot stand there; without a port
@@ -70,11 +74,5 @@ std::string basic_authorization(std::string_view user, std::string_view password
 
 // "relay.example.com:443", "[2001:db8::1]:443".
 std::string connect_target(std::string_view host, std::uint16_t port);
-
-// Through a proxy, names are resolved on the other side of it, where no guard of ours sees the address. So a name that
-// somebody remote gave must at least be one of the public tree: two labels or more, and not under a domain that is kept
-// for private or special use (RFC 6761, RFC 6762, RFC 8375, ICANN's .internal and the domains it never delegates for
-// being in private use).
-bool is_public_name(std::string_view host);
 
 }  // namespace quoin::gate

@@ -23,10 +23,28 @@ bool is_final(const ProxyTrouble& trouble) {
     case ProxyFault::signs_in_otherwise: return true;
     case ProxyFault::status: return trouble.status < 500;
     case ProxyFault::not_resolved:
+    case ProxyFault::relay_not_resolved:
     case ProxyFault::refused:
     case ProxyFault::unreachable:
     case ProxyFault::timed_out:
     case ProxyFault::closed: return false;
+  }
+  return false;
+}
+
+bool is_of_target(const ProxyTrouble& trouble) {
+  switch (trouble.fault) {
+    case ProxyFault::closed:
+    case ProxyFault::timed_out: return true;
+    case ProxyFault::status: return trouble.status != 407 && trouble.status != 401;
+    case ProxyFault::not_allowed:
+    case ProxyFault::not_a_proxy:
+    case ProxyFault::no_password:
+    case ProxyFault::signs_in_otherwise:
+    case ProxyFault::not_resolved:
+    case ProxyFault::relay_not_resolved:
+    case ProxyFault::refused:
+    case ProxyFault::unreachable: return false;
   }
   return false;
 }
@@ -44,9 +62,15 @@ std::string sentence_of(const ProxyTrouble& trouble, const ProxyConfig& proxy, s
     case ProxyFault::no_password: return who + "needs a password, and proxy.password_file cannot be read";
     case ProxyFault::signs_in_otherwise:
       return who + "offers no way of signing in that the agent knows, which is Basic alone (status 407)";
+    case ProxyFault::relay_not_resolved: return unknown_relay_sentence(proxy, target);
     case ProxyFault::status: return who + answer_of(trouble.status, proxy, std::string(target));
   }
   return who + "did not connect";
+}
+
+std::string unknown_relay_sentence(const ProxyConfig& proxy, std::string_view host) {
+  return "no address of the relay " + std::string(host) + " can be found from here, so the proxy " + proxy.url() +
+         " was not asked for it; have this host's DNS know it, or list it in proxy.by_name";
 }
 
 }  // namespace quoin::gate

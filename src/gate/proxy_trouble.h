@@ -13,6 +13,7 @@ namespace quoin::gate {
 enum class ProxyFault : std::uint8_t {
   not_resolved,        // the proxy's name has no address
   not_allowed,         // it has the address of a device, or of no one host
+  relay_not_resolved,  // it was not asked: nobody here knows an address of the relay, which could be judged
   refused,             // nobody listens there
   unreachable,         // no route, or no neighbour
   timed_out,           // no connection, or no answer
@@ -30,9 +31,12 @@ struct ProxyTrouble {
 
 // True where trying again is of no use before somebody has changed something.
 bool is_final(const ProxyTrouble& trouble);
+// True where it may be what the proxy was asked for that it did not like or could not reach.
+bool is_of_target(const ProxyTrouble& trouble);
 
 // "the proxy http://proxy.example.com:3128 does not take the user and password (status 407)". `target` is what it was
 // asked for.
 std::string sentence_of(const ProxyTrouble& trouble, const ProxyConfig& proxy, std::string_view target);
+std::string unknown_relay_sentence(const ProxyConfig& proxy, std::string_view host);
 
 }  // namespace quoin::gate

@@ -33,7 +33,11 @@ void Recognition::check(Instant now) {
   if (look_ != Look::none) return;
   began_ = now;
   next_.reset();
-  if (is_on_link()) return look_for_neighbours(Look::neighbours);
+  if (!desk_.knows_host()) {
+    next_ = now + pause_min;
+    return;
+  }
+  if (is_on_link()) return look_for_neighbours();
   // What the guard refuses ends the session; until then there is nothing to be asked.
   if (!look_for_serial()) next_ = now + every_while_silent;
 }
@@ -58,7 +62,7 @@ void Recognition::host_changed(Instant now) {
     state_ = State::unknown;
     patience_ends_ = now + unknown_max;
   }
-  neighbour_seen_.reset();
+  glances_void_ = glances_begun_;
   if (look_ != Look::none) {
     look_again_ = true;
     return;
@@ -89,8 +93,10 @@ std::optional<Instant> Recognition::next_timeout() const {
 }
 
 void Recognition::cancel_all() {
-  if (task_) desk_.cancel(*task_);
-  task_.reset();
+  for (auto* task : {&task_, &glance_}) {
+    if (*task) desk_.cancel(**task);
+    task->reset();
+  }
   look_ = Look::none;
   look_again_ = false;
   next_.reset();
@@ -98,48 +104,77 @@ void Recognition::cancel_all() {
   patience_ends_.reset();
 }
 
-Recognition::Answer Recognition::ask(Instant now) {
+Recognition::Answer Recognition::ask(Glance since) {
   switch (state_) {
     case State::unknown: return Answer::later;
     case State::silent:
     case State::another: return Answer::no;
     case State::recognised: break;
   }
-  const bool needs_no_glance = !device_.mac || !is_on_link();
-  if (needs_no_glance || (neighbour_seen_ && now < *neighbour_seen_ + neighbour_fresh)) return Answer::yes;
-  if (look_ == Look::none) look_for_neighbours(Look::glance);
+  if (!needs_glance() || glances_ended_ >= std::max(since, glances_void_ + 1)) return Answer::yes;
+  if (!glance_) {
+    glances_begun_++;
+    glance_ = desk_.new_task(session_);
+    desk_.emit(LookupNeighbour{*glance_, device_.address, neighbour_timeout, Neighbours::first});
+  }
   return Answer::later;
+}
+
+Finding Recognition::judge_in_use(const std::vector<MacAddress>& macs) {
+  Finding finding = judge(macs, device_.mac);
+  if (is_another(finding.kind)) {
+    next_.reset();
+    state_ = State::another;
+  }
+  return finding;
 }
 
 // ---- how --------------------------------------------------------------------------------------------------------
 
-void Recognition::look_for_neighbours(Look look) {
-  look_ = look;
+void Recognition::look_for_neighbours() {
+  look_ = Look::neighbours;
   task_ = desk_.new_task(session_);
-  desk_.emit(LookupNeighbour{*task_, device_.address, neighbour_timeout,
-                             look == Look::glance ? Neighbours::first : Neighbours::all});
+  desk_.emit(LookupNeighbour{*task_, device_.address, neighbour_timeout, Neighbours::all});
 }
 
 bool Recognition::look_for_serial() {
   if (guard_device(device_.address, device_.known_by(), desk_.host())) return false;
   look_ = Look::serial;
   task_ = desk_.new_task(session_);
-  desk_.emit(ReadSerial{*task_, Endpoint{device_.address, snmp_port}, device_.community, serial_timeout});
+  desk_.emit(ReadSerial{*task_, Endpoint{device_.address, snmp_port}, device_.community, serial_timeout,
+                        device_.stays_on_link()});
   return true;
 }
 
 std::optional<Finding> Recognition::handle(const NeighboursFound& found, Instant now) {
+  if (glance_ == found.task) return glanced(judge(found.macs, device_.mac), now);
   if (task_ != found.task) return std::nullopt;
   task_.reset();
   Finding finding = judge(found.macs, device_.mac);
-  if (finding.kind == Finding::Kind::described) {
-    neighbour_seen_ = now;
-    if (look_ == Look::neighbours && device_.serial) {
-      if (look_for_serial()) return std::nullopt;
-      finding.kind = Finding::Kind::no_snmp;
-    }
+  if (finding.kind == Finding::Kind::described && device_.serial) {
+    if (look_for_serial()) return std::nullopt;
+    finding.kind = Finding::Kind::no_snmp;
   }
   return finished(std::move(finding), now);
+}
+
+// It speaks for the dials that waited for it; only a check tells that a device is recognised again.
+std::optional<Finding> Recognition::glanced(Finding finding, Instant now) {
+  glance_.reset();
+  glances_ended_ = glances_begun_;
+  if (is_another(finding.kind)) {
+    next_.reset();
+    state_ = State::another;
+    return finding;
+  }
+  if (finding.kind == Finding::Kind::described || state_ != State::recognised) return std::nullopt;
+  gone_ = true;
+  state_ = State::silent;
+  if (look_ == Look::none) {
+    began_ = now;
+    next_ = began_ + every_while_silent;
+  }
+  return finding;
 }
 
 std::optional<Finding> Recognition::handle(const SerialRead& read, Instant now) {
@@ -155,7 +190,7 @@ std::optional<Finding> Recognition::handle(const SerialRead& read, Instant now) 
 }
 
 std::optional<Finding> Recognition::finished(Finding finding, Instant now) {
-  const bool was_glance = std::exchange(look_, Look::none) == Look::glance;
+  look_ = Look::none;
   const bool look_again = std::exchange(look_again_, false);
   ended_ = now;
   gone_ = finding.kind == Finding::Kind::no_neighbour;
@@ -164,10 +199,9 @@ std::optional<Finding> Recognition::finished(Finding finding, Instant now) {
       next_ = now + pause_min;
       return std::nullopt;
     }
-    if (!was_glance) next_ = began_ + every;
+    next_ = began_ + every;
     state_ = State::recognised;
   } else if (is_silence(finding.kind)) {
-    if (was_glance) began_ = now;
     next_ = now + pause_min;
     if (!look_again) next_ = std::max(*next_, began_ + every_while_silent);
     state_ = State::silent;

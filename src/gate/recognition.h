@@ -13,8 +13,10 @@
 //
 // Checked every minute, every five seconds while it is silent, soon after a dial to it is slow or came to nothing, and
 // when this host's networks have changed. However often they change, a check that is under way ends, and another one
-// follows; while none of them counts, dials wait for ten seconds and are then treated as if it were silent. Before a
-// dial a glance at the one hardware address that is in use is enough.
+// follows; while none of them counts, dials wait for ten seconds and are then treated as if it were silent.
+//
+// Before every dial there is a glance at the one hardware address that is in use, and another one before the connected
+// socket is handed over: who takes the address in between gets a connection, and nothing over it.
 // (Threat model: D3; attack cases PRN-09, PRN-13.)
 #pragma once
 
@@ -53,8 +55,7 @@ class Recognition {
   static constexpr Duration after_failed_dial = seconds(2);   // from begin to begin
   static constexpr Duration dial_is_slow = seconds(1);        // a device that lives answers sooner
   static constexpr Duration neighbour_timeout = seconds(3);
-  static constexpr Duration neighbour_fresh = seconds(3);  // so long a glance is worth
-  static constexpr Duration unknown_max = seconds(10);     // so long dials wait
+  static constexpr Duration unknown_max = seconds(10);  // so long dials wait
   static constexpr Duration serial_timeout = pair::serial_wait + seconds(1);
 
   Recognition(SessionId session, const DeviceConfig& device, Desk& desk)
@@ -69,9 +70,15 @@ class Recognition {
   std::optional<Instant> next_timeout() const;
   void cancel_all();
 
+  // A glance that has not begun: what a dial that is asked for now has to wait for.
+  using Glance = std::uint64_t;
+  Glance next_glance() const { return glances_begun_ + 1; }
   // Whether the device may be dialled. `later`: a look is under way; ask again after the next finding or news.
   enum class Answer : std::uint8_t { yes, later, no };
-  Answer ask(Instant now);
+  Answer ask(Glance since);
+  bool needs_glance() const { return device_.mac && is_on_link(); }
+  // What the hardware address tells that the kernel uses now, of a device that needs a glance.
+  Finding judge_in_use(const std::vector<MacAddress>& macs);
   bool is_another_device() const { return state_ == State::another; }
   bool is_gone() const { return gone_; }  // nobody answers for the address: what is being dialled will not, either
 
@@ -81,10 +88,11 @@ class Recognition {
 
  private:
   enum class State : std::uint8_t { unknown, recognised, silent, another };
-  enum class Look : std::uint8_t { none, glance, neighbours, serial };
+  enum class Look : std::uint8_t { none, neighbours, serial };
 
-  void look_for_neighbours(Look look);
+  void look_for_neighbours();
   bool look_for_serial();  // false if the address may not be dialled
+  std::optional<Finding> glanced(Finding finding, Instant now);
   std::optional<Finding> finished(Finding finding, Instant now);
   bool is_on_link() const { return gate::is_on_link(device_.address, desk_.host()); }
 
@@ -101,7 +109,10 @@ class Recognition {
   std::optional<Instant> doubt_;          // from then on a dial is slow
   std::optional<Instant> patience_ends_;  // while unknown after it had been recognised
   bool gone_ = false;
-  std::optional<Instant> neighbour_seen_;
+  std::optional<TaskId> glance_;  // under way
+  Glance glances_begun_ = 0;
+  Glance glances_ended_ = 0;
+  Glance glances_void_ = 0;  // until then, for this host's networks have changed since
 };
 
 }  // namespace quoin::gate

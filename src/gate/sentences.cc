@@ -158,6 +158,24 @@ std::string recognised_again_sentence(const DeviceConfig& device) {
   return device.name + " is recognised again";
 }
 
+std::string not_passive_sentence(const DeviceConfig& device, std::uint16_t port) {
+  const PassivePorts& passive = device.ftp_passive_ports;
+  return device.name + " named port " + std::to_string(port) + " for FTP data, which was not opened: " +
+         (passive.has(port) ? "something else is known to listen there"
+                            : "it is not among its ftp.passive_ports, " + std::to_string(passive.first) + "-" +
+                                  std::to_string(passive.last)) +
+         "; where its own settings have another range for FTP, write that into the configuration";
+}
+
+std::string unknown_host_sentence(const std::string& why) {
+  return "this host's networks cannot be read (" + why + "), and nothing new is connected while it is so";
+}
+Session::Ending unknown_host_ending(const std::string& why) {
+  return ending(
+      "this host's networks could not be read", ExitCode::failed,
+      "It was not opened: " + unknown_host_sentence(why) + "; see to the agent's rights and /etc/resolv.conf.");
+}
+
 Session::Ending slow_ending() {
   return ending(
       "it could not be opened: no connection within 20 seconds", ExitCode::not_reachable,

@@ -19,6 +19,7 @@ bool is_final(pair::ProblemKind kind);
 Session::Ending silent_ending(const DeviceConfig& device, Finding::Kind silence);
 Session::Ending other_device_ending(const DeviceConfig& device, const Finding& finding);
 Session::Ending slow_ending();
+Session::Ending unknown_host_ending(const std::string& why);
 Session::Ending moved_ending(const DeviceConfig& device);
 Session::Ending own_network_ending(const DeviceConfig& device, const IpAddress& address, const Prefix& network,
                                    const Config& config);
@@ -34,6 +35,9 @@ std::string extended_sentence(const DeviceStatus& status, Duration lasts);
 // While it is open.
 std::string silence_sentence(const DeviceConfig& device, Finding::Kind silence, WallTime since);
 std::string recognised_again_sentence(const DeviceConfig& device);
+std::string not_passive_sentence(const DeviceConfig& device, std::uint16_t port);
+// Why it is that this host's networks are not known.
+std::string unknown_host_sentence(const std::string& why);
 std::string ends_soon_sentence(const std::string& device);
 std::string status_text(const Reply& reply);
 std::string problem_word(pair::ProblemKind kind);

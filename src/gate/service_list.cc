@@ -21,6 +21,8 @@ struct NamedService {
   bool ping = false;
 };
 
+constexpr std::string_view ftp = "ftp";
+
 const std::vector<NamedService>& named() {
   static const std::vector<NamedService> list = {
       {"web",
@@ -33,7 +35,7 @@ const std::vector<NamedService>& named() {
       {"snmp", {{Transport::udp, 161, 161}}},
       {"raw", {{Transport::tcp, 9100, 9103}}},
       {"lpd", {{Transport::tcp, 515, 515}}},
-      {"ftp", {{Transport::tcp, pair::ftp_control_port, pair::ftp_control_port}}},
+      {ftp, {{Transport::tcp, pair::ftp_control_port, pair::ftp_control_port}}},
       {"telnet", {{Transport::tcp, 23, 23}}},
       {"ssh", {{Transport::tcp, 22, 22}}},
       {"ping", {}, true},
@@ -117,9 +119,10 @@ Result<Services, std::string> parse_services(std::string_view list) {
   return services;
 }
 
-Services named_services() {
+Services usual_services() {
   Services services;
   for (const NamedService& service : named()) {
+    if (service.name == ftp) continue;
     services.ports.insert(services.ports.end(), service.ports.begin(), service.ports.end());
     services.ping = services.ping || service.ping;
   }
@@ -152,6 +155,13 @@ std::string service_name(Transport transport, std::uint16_t port) {
     if (Services{service.ports, false}.allows(transport, port)) return std::string(service.name);
   }
   return port_name(transport, port);
+}
+
+bool is_named_port(std::uint16_t port) {
+  return std::ranges::any_of(named(), [&](const NamedService& service) {
+    const Services services{service.ports, false};
+    return services.allows(Transport::tcp, port) || services.allows(Transport::udp, port);
+  });
 }
 
 }  // namespace quoin::gate

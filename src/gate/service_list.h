@@ -12,8 +12,9 @@
 //     tcp/N, udp/N  one port
 //     all     every TCP and UDP port, and ping
 //
-// A list is names separated by commas. An empty list of names is wrong; no list at all means all named services. Two
-// names that have something in common are wrong too: one of them is not what whoever typed the list thinks it is.
+// A list is names separated by commas. An empty list of names is wrong; no list at all means all named services but
+// ftp, of which a device tells the ports of its data connections by itself. Two names that have something in common are
+// wrong too: one of them is not what whoever typed the list thinks it is.
 #pragma once
 
 #include <string>
@@ -29,11 +30,12 @@ constexpr std::size_t service_entries_max = 64;  // in one list
 
 // The error is a sentence for the person who typed the list.
 Result<pair::Services, std::string> parse_services(std::string_view list);
-pair::Services named_services();  // what a warrant grants when no list is given
+pair::Services usual_services();  // what a warrant grants when no list is given
 
 // The shortest list of names and ports that grants the same: {"web", "tcp/2000", "ping"}.
 std::vector<std::string> service_names(const pair::Services& services);
 // What one connection is called in a record: the first name whose ports hold it, or "tcp/2000".
 std::string service_name(pair::Transport transport, std::uint16_t port);
+bool is_named_port(std::uint16_t port);  // of a named service, over TCP or UDP
 
 }  // namespace quoin::gate

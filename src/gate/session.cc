@@ -31,7 +31,7 @@ void Session::records_written(WallTime wall, Instant now) {
   if (phase_ != Phase::starting && phase_ != Phase::open) return;
   if (extension_ && desk_.audit.is_written(extension_->record)) extended(wall, now);
   if (phase_ == Phase::closing) return;
-  errands_.records_written();
+  errands_.records_written(now);
   for (const auto& key : admissions_.newly_admitted(desk_.audit)) desk_.send(id_, pair::Admission{key, true});
 }
 
@@ -218,6 +218,10 @@ void Session::child_unreachable(const std::string& why, WallTime wall, Instant n
 
 void Session::host_changed(WallTime wall, Instant now) {
   if (phase_ == Phase::closing || phase_ == Phase::gone) return;
+  if (!desk_.knows_host()) {
+    if (is_opening()) end(unknown_host_ending(desk_.host_trouble()), wall, now);
+    return;
+  }
   const auto refusal = guard_device(device_.address, device_.known_by(), desk_.host());
   if (refusal || !desk_.host_fits()) return trouble(Errands::Trouble::guard_refuses, wall, now);
   recognition_.host_changed(now);

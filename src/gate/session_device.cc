@@ -7,7 +7,9 @@
 namespace quoin::gate {
 
 void Session::handle(NeighboursFound&& result, WallTime wall, Instant now) {
-  found(recognition_.handle(result, now), wall, now);
+  if (!errands_.awaits(result)) return found(recognition_.handle(result, now), wall, now);
+  if (past_deadline(wall, now)) return;
+  if (const auto finding = errands_.handle(result, wall, now)) another(*finding, wall, now);
 }
 void Session::handle(SerialRead&& result, WallTime wall, Instant now) {
   found(recognition_.handle(result, now), wall, now);
@@ -75,6 +77,7 @@ void Session::finished(const pair::FlowClosed& report, WallTime wall) {
 }
 
 std::string Session::device_problem() const {
+  if (!desk_.knows_host()) return unknown_host_sentence(desk_.host_trouble());
   if (silence_) return silence_sentence(device_, silence_->kind, silence_->since);
   return errands_.port_trouble().sentence(device_.name);
 }

@@ -84,7 +84,7 @@ void Session::on(const pair::DialService& m, WallTime wall, Instant now) {
   trouble(errands_.handle(m, warrant_, wall, now), wall, now);
 }
 void Session::on(const pair::FtpData& m, WallTime wall, Instant now) {
-  trouble(errands_.handle(m, warrant_, now), wall, now);
+  trouble(errands_.handle(m, warrant_, wall, now), wall, now);
 }
 void Session::on(const pair::PingDevice& m, WallTime wall, Instant now) {
   trouble(errands_.handle(m, warrant_, wall, now), wall, now);

@@ -33,7 +33,10 @@ void SimulatedEdge::restart() {
   if (!verdict.whole()) repaired = FileRepaired{verdict.records_beyond_head, verdict.bytes_torn};
   // Session ids begin anew with each gate; what earlier tunnels were told is kept out of the way.
   tunnels.clear();
-  gate.emplace(config, host, AuditStart{verdict.last, repaired}, wall, now);
+  knows_host_ = host_is_readable;
+  Result<HostView, std::string> view = host;
+  if (!host_is_readable) view = failure<std::string>("ask the kernel: Operation not permitted");
+  gate.emplace(config, std::move(view), AuditStart{verdict.last, repaired}, wall, now);
   settle();
 }
 
@@ -69,6 +72,7 @@ void SimulatedEdge::settle() {
     } else if (!inputs_.empty()) {
       Input input = std::move(inputs_.front());
       inputs_.pop_front();
+      if (const auto* changed = std::get_if<HostChanged>(&input)) knows_host_ = changed->host.has_value();
       gate->handle(std::move(input), wall, now);
     } else {
       return;
@@ -107,6 +111,7 @@ void SimulatedEdge::perform(Effect effect) {
   }
   if (auto* close = std::get_if<CloseHandle>(&effect)) {
     promise(handles.erase(close->handle) == 1, "only descriptors that are held are closed");
+    if (close->reset) reset_handles.insert(close->handle);
   }
   if (auto* resolve = std::get_if<Resolve>(&effect)) {
     inputs_.push_back(Resolved{resolve->task, names[resolve->host]});
@@ -115,7 +120,8 @@ void SimulatedEdge::perform(Effect effect) {
     pings.push_back(*ping);
     const bool pinned =
         std::ranges::find(config.devices, ping->address, &DeviceConfig::address) != config.devices.end();
-    promise(pinned && !guard_device(ping->address, known_by(ping->address), host), "only devices are pinged");
+    promise(knows_host_ && pinned && !guard_device(ping->address, known_by(ping->address), host),
+            "only devices are pinged");
     inputs_.push_back(Pinged{ping->task, answers_pings});
   }
   if (auto* lookup = std::get_if<LookupNeighbour>(&effect)) on(*lookup);
@@ -162,14 +168,14 @@ void SimulatedEdge::on(const LookupNeighbour& effect) {
   lookups.push_back(effect);
   promise(is_on_link(effect.address, host), "only neighbours are looked up");
   std::vector<MacAddress> macs = neighbours[effect.address];
-  if (effect.which == Neighbours::first && macs.size() > 1) macs.resize(1);
+  if (effect.which != Neighbours::all && macs.size() > 1) macs.resize(1);
   answer_look(NeighboursFound{effect.task, std::move(macs)}, effect.task);
 }
 
 void SimulatedEdge::on(const ReadSerial& effect) {
   readings.push_back(effect);
-  const bool may_be_asked =
-      is_device(effect.device) && !guard_device(effect.device.address, known_by(effect.device.address), host);
+  const bool may_be_asked = knows_host_ && is_device(effect.device) &&
+                            !guard_device(effect.device.address, known_by(effect.device.address), host);
   promise(may_be_asked && effect.device.port == 161, "only devices are asked by SNMP");
   pair::SerialAnswer answer;
   const auto agent = snmp.find(effect.device.address);
@@ -295,18 +301,26 @@ void SimulatedEdge::on(const Dial& effect) {
         !effect.through_proxy_to.empty() && config.proxy && to.port == config.proxy->port &&
         (config.proxy->address() == to.address || std::ranges::count(names[config.proxy->host], to.address) > 0);
     promise(is_proxy == !effect.through_proxy_to.empty(), "nobody but the proxy is asked to connect");
+    promise(knows_host_ || is_proxy || is_control, "only control is dialled while the host's networks are not known");
     const bool is_server = is_proxy || is_control || guard.allows(to, path::EndpointUse::relay_or_stun);
     promise(is_device(to) ? !guard_device(to.address, known_by(to.address), host) : is_server,
             "only devices, control and relays are dialled");
     if (!is_device(to)) continue;
     promise(effect.candidates.size() == 1, "a device has one address");
+    const DeviceConfig& device = *std::ranges::find(config.devices, to.address, &DeviceConfig::address);
+    promise(effect.stays_on_link || !device.mac || device.routed_bridge,
+            "what must be on link is sent to with one hop");
     promise(std::ranges::none_of(held_appends_, &AppendAudit::sync),
             "nothing is dialled while a grave record is pending");
   }
-  if (const auto target = Endpoint::parse(effect.through_proxy_to);
-      target && target->address != config.control.address()) {
+  if (!effect.through_proxy_to.empty()) {
+    const auto target = Endpoint::parse(effect.through_proxy_to);
+    const std::string name = effect.through_proxy_to.substr(0, effect.through_proxy_to.rfind(':'));
     const path::EndpointGuard guard(host.prefixes(), config.relay.allow);
-    promise(guard.allows(*target, path::EndpointUse::relay_or_stun), "no proxy is asked for what the guard refuses");
+    promise(target
+                ? target->address == config.control.address() || guard.allows(*target, path::EndpointUse::relay_or_stun)
+                : name == config.control.host || config.proxy->takes_by_name(name),
+            "a proxy is asked for what was judged, and by name only for what the configuration names");
   }
   promise(!effect.candidates.empty(), "a dial has somewhere to go");
   if (hold_dials) {
@@ -323,7 +337,7 @@ void SimulatedEdge::answer_dial(const Dial& dial) {
   for (const Endpoint& to : dial.candidates) {
     if (!listening.contains(to) && dial.transport == pair::Transport::tcp) continue;
     if (const auto fails = dial_fails.find(to); fails != dial_fails.end()) {
-      return inputs_.push_back(DialFailed{dial.task, fails->second});
+      return inputs_.push_back(DialFailed{dial.task, fails->second, std::nullopt, is_behind_router});
     }
     inputs_.push_back(Dialled{dial.task, new_handle(), to});
     if (is_device(to)) to_devices_.insert(last_handle_);

@@ -42,7 +42,9 @@ class SimulatedEdge {
   std::map<std::string, std::vector<IpAddress>> names;
   std::set<Endpoint> listening;  // who accepts; others refuse
   std::map<Endpoint, pair::Unanswered> dial_fails;
+  bool is_behind_router = false;  // that is what made it fail
   bool answers_pings = true;
+  bool host_is_readable = true;  // at a restart; later by HostChanged
   bool disk_works = true;
   bool children_start = true;
   bool hold_dials = false;  // they stay unanswered
@@ -97,6 +99,7 @@ class SimulatedEdge {
   std::vector<LookupNeighbour> lookups;
   std::vector<ReadSerial> readings;
   std::set<HandleId> handles;  // descriptors that the edge holds for the gate
+  std::set<HandleId> reset_handles;
   std::string audit_file;
   std::string audit_head;
   bool finished = false;
@@ -140,6 +143,7 @@ class SimulatedEdge {
   std::size_t flows_handed_over_ = 0;
   std::size_t flow_records_ = 0;
   bool append_under_way_ = false;
+  bool knows_host_ = true;
 };
 
 }  // namespace quoin::gate

@@ -45,7 +45,9 @@ TEST(DurationText, writes_the_largest_exact_unit) {
 TEST(ServiceList, named_services_have_their_ports) {
   const auto services = parse_services("web,ipp,snmp,raw,lpd,ftp,telnet,ssh,ping");
   ASSERT_TRUE(services);
-  EXPECT_EQ(*services, named_services());
+  const auto usual = parse_services("web,ipp,snmp,raw,lpd,telnet,ssh,ping");
+  ASSERT_TRUE(usual);
+  EXPECT_EQ(*usual, usual_services());
   for (const int port : {80, 443, 8000, 8080, 8443, 631, 9100, 9101, 9102, 9103, 515, 21, 23, 22}) {
     EXPECT_TRUE(services->allows(Transport::tcp, static_cast<std::uint16_t>(port))) << port;
   }

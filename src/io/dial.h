@@ -13,11 +13,15 @@
 namespace quoin::io {
 
 enum class DialError : std::uint8_t {
-  refused,      // reset
-  unreachable,  // no route, or no neighbour
+  refused,        // reset
+  unreachable,    // no route, or no neighbour
+  behind_router,  // a router said that it may not cross it
   timed_out,
   failed,  // no descriptor left, or anything else of our own
 };
+
+// How far packets may go: with TTL, or hop limit, 1 no router passes them on.
+enum class Reach : std::uint8_t { anywhere, own_link };
 
 struct Dialled {
   Descriptor socket;  // non-blocking, close-on-exec, TCP_NODELAY
@@ -31,7 +35,7 @@ class Dial {
   using Done = std::move_only_function<void(Result<Dialled, DialError>)>;
 
   // The error is that of the last endpoint tried.
-  Dial(Loop& loop, std::vector<Endpoint> endpoints, Duration each_within, Done done);
+  Dial(Loop& loop, std::vector<Endpoint> endpoints, Duration each_within, Done done, Reach reach = Reach::anywhere);
 
  private:
   void next();
@@ -43,6 +47,7 @@ class Dial {
   std::size_t tried_ = 0;
   Duration each_within_;
   Done done_;
+  Reach reach_;
   DialError error_ = DialError::failed;
   Timer timer_;
   std::unique_ptr<Readiness> attempt_;
@@ -50,6 +55,9 @@ class Dial {
 };
 
 // A UDP socket that sends to and hears from this endpoint only.
-Result<Descriptor, DialError> connect_udp(const Endpoint& to);
+Result<Descriptor, DialError> connect_udp(const Endpoint& to, Reach reach = Reach::anywhere);
+
+// For a socket of this IP version; false if the system does not take it.
+[[nodiscard]] bool keep_within(const Descriptor& socket, IpVersion version, Reach reach);
 
 }  // namespace quoin::io

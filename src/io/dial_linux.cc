@@ -1,6 +1,12 @@
+#include <array>
 #include <cassert>
 #include <cerrno>
+#include <cstring>
+#include <ctime>
 
+#include <linux/errqueue.h>
+#include <linux/icmp.h>
+#include <linux/icmpv6.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -47,6 +53,36 @@ Descriptor open_socket(const Endpoint& to, int type) {
   return Descriptor(socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
 }
 
+void hear_icmp(int socket, IpVersion version, bool on) {
+  const int value = on ? 1 : 0;
+  if (version == IpVersion::v4) {
+    setsockopt(socket, IPPROTO_IP, IP_RECVERR, &value, sizeof value);
+  } else {
+    setsockopt(socket, IPPROTO_IPV6, IPV6_RECVERR, &value, sizeof value);
+  }
+}
+
+// Whether it was a router that sent the error back, for it let no more hops pass.
+bool was_stopped_by_router(int socket) {
+  alignas(cmsghdr) std::array<std::byte, 512> control;
+  msghdr header{};
+  header.msg_control = control.data();
+  header.msg_controllen = control.size();
+  if (recvmsg(socket, &header, MSG_ERRQUEUE | MSG_DONTWAIT) < 0) return false;
+  for (cmsghdr* each = CMSG_FIRSTHDR(&header); each != nullptr; each = CMSG_NXTHDR(&header, each)) {
+    sock_extended_err error{};
+    if (each->cmsg_len < CMSG_LEN(sizeof error)) continue;
+    std::memcpy(&error, CMSG_DATA(each), sizeof error);
+    if (each->cmsg_level == IPPROTO_IP && each->cmsg_type == IP_RECVERR) {
+      return error.ee_origin == SO_EE_ORIGIN_ICMP && error.ee_type == ICMP_TIME_EXCEEDED;
+    }
+    if (each->cmsg_level == IPPROTO_IPV6 && each->cmsg_type == IPV6_RECVERR) {
+      return error.ee_origin == SO_EE_ORIGIN_ICMP6 && error.ee_type == ICMPV6_TIME_EXCEED;
+    }
+  }
+  return false;
+}
+
 int start_connecting(const Descriptor& socket, const Endpoint& to) {
   const SocketAddress address(to);
   const auto* target = reinterpret_cast<const sockaddr*>(address.bytes.data());
@@ -55,11 +91,20 @@ int start_connecting(const Descriptor& socket, const Endpoint& to) {
 
 }  // namespace
 
-Dial::Dial(Loop& loop, std::vector<Endpoint> endpoints, Duration each_within, Done done)
+bool keep_within(const Descriptor& socket, IpVersion version, Reach reach) {
+  const int hops = 1;
+  if (reach == Reach::anywhere) return true;
+  return version == IpVersion::v4
+             ? setsockopt(socket.number(), IPPROTO_IP, IP_TTL, &hops, sizeof hops) == 0
+             : setsockopt(socket.number(), IPPROTO_IPV6, IPV6_UNICAST_HOPS, &hops, sizeof hops) == 0;
+}
+
+Dial::Dial(Loop& loop, std::vector<Endpoint> endpoints, Duration each_within, Done done, Reach reach)
     : loop_(loop),
       endpoints_(std::move(endpoints)),
       each_within_(each_within),
       done_(std::move(done)),
+      reach_(reach),
       timer_(loop, [this] {
         error_ = DialError::timed_out;
         next();
@@ -76,13 +121,14 @@ void Dial::next() {
   while (tried_ < endpoints_.size()) {
     const Endpoint& to = endpoints_[tried_++];
     Descriptor socket = open_socket(to, SOCK_STREAM);
-    if (!socket) {
+    if (!socket || !keep_within(socket, to.address.version(), reach_)) {
       error_ = DialError::failed;
       continue;
     }
     const int on = 1;
     setsockopt(socket.number(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     keep_alive(socket.number());
+    if (reach_ == Reach::own_link) hear_icmp(socket.number(), to.address.version(), true);
     const int code = start_connecting(socket, to);
     if (code == 0) return finish(Dialled{std::move(socket), to});
     if (code != EINPROGRESS) {
@@ -100,8 +146,16 @@ void Dial::connected() {
   int code = 0;
   socklen_t length = sizeof code;
   if (getsockopt(attempt_->number(), SOL_SOCKET, SO_ERROR, &code, &length) != 0) code = errno;
-  if (code == 0) return finish(Dialled{attempt_->release(), endpoints_[tried_ - 1]});
+  const Endpoint& to = endpoints_[tried_ - 1];
+  if (code == 0) {
+    // From then on such errors would end the connection.
+    if (reach_ == Reach::own_link) hear_icmp(attempt_->number(), to.address.version(), false);
+    return finish(Dialled{attempt_->release(), to});
+  }
   error_ = error_of(code);
+  const bool is_behind_router =
+      reach_ == Reach::own_link && error_ == DialError::unreachable && was_stopped_by_router(attempt_->number());
+  if (is_behind_router) error_ = DialError::behind_router;
   next();
 }
 
@@ -112,9 +166,9 @@ void Dial::finish(Result<Dialled, DialError> result) {
   done(std::move(result));
 }
 
-Result<Descriptor, DialError> connect_udp(const Endpoint& to) {
+Result<Descriptor, DialError> connect_udp(const Endpoint& to, Reach reach) {
   Descriptor socket = open_socket(to, SOCK_DGRAM);
-  if (!socket) return failure(DialError::failed);
+  if (!socket || !keep_within(socket, to.address.version(), reach)) return failure(DialError::failed);
   const int code = start_connecting(socket, to);
   if (code != 0) return failure(error_of(code));
   return socket;

@@ -45,10 +45,12 @@ Endpoint nobody() {
 
 class DialTest : public testing::Test {
  protected:
-  Result<Dialled, DialError> dial(std::vector<Endpoint> endpoints, Duration each_within = seconds(10)) {
+  Result<Dialled, DialError> dial(std::vector<Endpoint> endpoints, Duration each_within = seconds(10),
+                                  Reach reach = Reach::anywhere) {
     std::optional<Result<Dialled, DialError>> outcome;
-    Dial attempt(loop, std::move(endpoints), each_within,
-                 [&](Result<Dialled, DialError> result) { outcome = std::move(result); });
+    Dial attempt(
+        loop, std::move(endpoints), each_within,
+        [&](Result<Dialled, DialError> result) { outcome = std::move(result); }, reach);
     EXPECT_TRUE(run_until(loop, [&] { return outcome.has_value(); }));
     return outcome ? std::move(*outcome) : failure(DialError::failed);
   }
@@ -63,6 +65,49 @@ TEST_F(DialTest, connects_over_both_versions) {
     EXPECT_EQ(dialled->to, listener.endpoint);
     EXPECT_TRUE(listener.accept());
   }
+}
+
+int option(const Descriptor& socket, int level, int name) {
+  int value = -1;
+  socklen_t length = sizeof value;
+  EXPECT_EQ(getsockopt(socket.number(), level, name, &value, &length), 0);
+  return value;
+}
+
+TEST_F(DialTest, what_stays_on_its_link_has_one_hop_to_live) {
+  for (const char* address : {"127.0.0.1", "::1"}) {
+    Listener listener(address);
+    const auto tcp = dial({listener.endpoint}, seconds(10), Reach::own_link);
+    const auto udp = connect_udp(listener.endpoint, Reach::own_link);
+    const auto far = dial({listener.endpoint});
+    ASSERT_TRUE(tcp && udp && far);
+    const bool is_v4 = listener.endpoint.address.is_v4();
+    const int level = is_v4 ? static_cast<int>(IPPROTO_IP) : static_cast<int>(IPPROTO_IPV6);
+    const int hops = is_v4 ? IP_TTL : IPV6_UNICAST_HOPS;
+    EXPECT_EQ(option(tcp->socket, level, hops), 1);
+    EXPECT_EQ(option(*udp, level, hops), 1);
+    EXPECT_GT(option(far->socket, level, hops), 1);
+    EXPECT_EQ(option(tcp->socket, level, is_v4 ? IP_RECVERR : IPV6_RECVERR), 0);  // soft errors stay soft
+  }
+}
+
+TEST_F(DialTest, tells_that_a_router_stands_between) {
+  if (!neighbour_is_there()) GTEST_SKIP() << "needs a network of its own (root)";
+  ASSERT_TRUE(command_next_door("sysctl -q -w net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1"));
+  ASSERT_TRUE(command_next_door("ip route add 198.51.100.0/24 via 192.0.2.77 dev far"));
+  ASSERT_TRUE(command_next_door("ip route add 2001:db8:5::/64 via 2001:db8:1::77 dev far"));
+  ASSERT_TRUE(command_here("ip route add 198.51.100.0/24 via 192.0.2.2"));
+  ASSERT_TRUE(command_here("ip route add 2001:db8:5::/64 via 2001:db8:1::2"));
+  for (const char* address : {"198.51.100.1", "2001:db8:5::1"}) {
+    const auto dialled = dial({{*IpAddress::parse(address), 9100}}, seconds(10), Reach::own_link);
+    ASSERT_FALSE(dialled);
+    EXPECT_EQ(dialled.error(), DialError::behind_router) << address;
+  }
+  ASSERT_TRUE(command_here("ip route del 198.51.100.0/24"));
+  ASSERT_TRUE(command_here("ip route del 2001:db8:5::/64"));
+  ASSERT_TRUE(command_next_door("ip route del 198.51.100.0/24"));
+  ASSERT_TRUE(command_next_door("ip route del 2001:db8:5::/64"));
+  ASSERT_TRUE(command_next_door("sysctl -q -w net.ipv4.ip_forward=0 net.ipv6.conf.all.forwarding=0"));
 }
 
 TEST_F(DialTest, tells_a_refusal) {

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cerrno>
 #include <string>
 
 #include <fcntl.h>
@@ -20,13 +21,17 @@ void sort_and_unite(auto& list) {
   list.erase(rest.begin(), rest.end());
 }
 
-std::vector<IpAddress> read_name_servers() {
+// A file that is not there names no servers; one that cannot be read may.
+Result<std::vector<IpAddress>, SystemError> read_name_servers() {
   std::vector<IpAddress> servers;
   for (const char* path : resolv_conf_paths) {
     const Descriptor file(open(path, O_RDONLY | O_CLOEXEC));
-    if (!file) continue;
+    if (!file && (errno == ENOENT || errno == ENOTDIR)) continue;
+    if (!file) return system_failure(std::string("read ") + path);
     const auto content = read_to_end(file, resolv_conf_bytes_max);
-    if (!content) continue;
+    if (!content) {
+      return failure(SystemError{std::string("read ") + path, content.error() == ReadError::too_large ? EFBIG : errno});
+    }
     for (const IpAddress& server : name_servers_in(text_of(*content))) servers.push_back(server);
   }
   return servers;
@@ -34,7 +39,9 @@ std::vector<IpAddress> read_name_servers() {
 
 }  // namespace
 
-Result<HostView, SystemError> read_host_view() {
+namespace {
+
+Result<HostView, SystemError> read_host_view_once() {
   RouteNetlink netlink = TRY(RouteNetlink::open());
   HostView view;
   view.addresses = TRY(netlink.addresses());
@@ -44,11 +51,21 @@ Result<HostView, SystemError> read_host_view() {
   for (const InterfaceAddress& each : view.addresses) {
     if (!each.prefix.contains(each.address)) view.networks.push_back(each.prefix);
   }
-  view.dns_servers = read_name_servers();
+  view.dns_servers = TRY(read_name_servers());
   sort_and_unite(view.addresses);
   sort_and_unite(view.networks);
   sort_and_unite(view.gateways);
   sort_and_unite(view.dns_servers);
+  return view;
+}
+
+}  // namespace
+
+Result<HostView, SystemError> read_host_view() {
+  auto view = read_host_view_once();
+  for (int again = 0; again < 4 && !view && view.error().code == RouteNetlink::changed_meanwhile; again++) {
+    view = read_host_view_once();
+  }
   return view;
 }
 

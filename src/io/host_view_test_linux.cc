@@ -102,9 +102,10 @@ class NeighbourTest : public testing::Test {
   void SetUp() override {
     if (!neighbour_is_there()) GTEST_SKIP() << "needs a network of its own (root)";
   }
-  Result<MacBytes, NeighbourError> look_up(const char* address, Duration within = seconds(10)) {
+  Result<MacBytes, NeighbourError> look_up(const char* address, Duration within = seconds(10),
+                                           NeighbourLookup::Entry wanted = NeighbourLookup::Entry::confirmed) {
     std::optional<Result<MacBytes, NeighbourError>> outcome;
-    NeighbourLookup lookup(loop, *IpAddress::parse(address), within, [&](auto result) { outcome = result; });
+    NeighbourLookup lookup(loop, *IpAddress::parse(address), within, [&](auto result) { outcome = result; }, wanted);
     EXPECT_TRUE(run_until(loop, [&] { return outcome.has_value(); }));
     return outcome ? *outcome : failure(NeighbourError::failed);
   }
@@ -121,6 +122,15 @@ TEST_F(NeighbourTest, answers_with_its_hardware_address) {
 TEST_F(NeighbourTest, is_asked_again_when_the_table_is_old) {
   ASSERT_TRUE(command_here("ip neigh replace 192.0.2.2 lladdr 02:ff:ff:ff:ff:ff nud stale dev near"));
   EXPECT_EQ(text(look_up(far_address)), far_mac);
+}
+
+TEST_F(NeighbourTest, whom_packets_go_to_is_told_as_the_table_stands_and_asked_for_only_where_it_has_nobody) {
+  constexpr auto as_it_stands = NeighbourLookup::Entry::as_it_stands;
+  ASSERT_TRUE(command_here("ip neigh replace 192.0.2.2 lladdr 02:ff:ff:ff:ff:ff nud stale dev near"));
+  EXPECT_EQ(text(look_up(far_address, seconds(10), as_it_stands)), "02ffffffffff");
+  command_here("ip neigh flush dev near");
+  EXPECT_EQ(text(look_up(far_address, seconds(10), as_it_stands)), far_mac);
+  EXPECT_EQ(look_up("192.0.2.78", milliseconds(50), as_it_stands).error(), NeighbourError::no_answer);
 }
 
 TEST_F(NeighbourTest, that_was_exchanged_for_another_is_found_out) {

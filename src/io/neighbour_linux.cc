@@ -15,17 +15,16 @@ constexpr std::uint16_t discard_port = 9;
 
 // An empty datagram: the kernel has to find the neighbour to send it to.
 void make_the_kernel_ask(const IpAddress& address) {
-  const auto socket = connect_udp({address, discard_port});
+  const auto socket = connect_udp({address, discard_port}, Reach::own_link);
   if (socket) send(socket->number(), nullptr, 0, MSG_DONTWAIT);
 }
 
 }  // namespace
 
-NeighbourLookup::NeighbourLookup(Loop& loop, IpAddress address, Duration within, Done done)
-    : loop_(loop),
-      address_(address),
-      done_(std::move(done)),
-      timer_(loop, [this] { finish(failure(NeighbourError::no_answer)); }) {
+NeighbourLookup::NeighbourLookup(Loop& loop, IpAddress address, Duration within, Done done, Entry wanted)
+    : loop_(loop), address_(address), done_(std::move(done)), wanted_(wanted), timer_(loop, [this] {
+        finish(failure(NeighbourError::no_answer));
+      }) {
   timer_.set(now() + within);
   loop.post([this, alive = std::weak_ptr(alive_)] {
     if (!alive.expired()) start();
@@ -44,7 +43,9 @@ void NeighbourLookup::start() {
   const auto known = netlink->neighbour(interface_, address_);
   if (!known) return finish(failure(NeighbourError::failed));
   if (known->confirmed == RouteNetlink::Confirmed::now) return finish(*known->mac);
-  if (known->confirmed == RouteNetlink::Confirmed::before && !netlink->forget_neighbour(interface_, address_)) {
+  const bool is_old = known->confirmed == RouteNetlink::Confirmed::before;
+  if (is_old && wanted_ == Entry::as_it_stands) return finish(*known->mac);
+  if (is_old && !netlink->forget_neighbour(interface_, address_)) {
     return finish(*known->mac);
   }
   auto watching = RouteNetlink::watch_neighbours();

@@ -6,6 +6,7 @@
 
 #include "base/address.h"
 #include "base/random.h"
+#include "io/dial.h"
 #include "io/timer.h"
 
 namespace quoin::io {
@@ -21,7 +22,8 @@ class Ping {
  public:
   static constexpr std::size_t payload_bytes_max = 1400;
   using Done = std::move_only_function<void(Result<Duration, PingError>)>;
-  Ping(Loop& loop, Random& random, IpAddress to, std::size_t payload_bytes, Duration within, Done done);
+  Ping(Loop& loop, Random& random, IpAddress to, std::size_t payload_bytes, Duration within, Done done,
+       Reach reach = Reach::anywhere);
 
  private:
   bool open();
@@ -36,6 +38,7 @@ class Ping {
   bool raw_ = false;  // the kernel gives us the IPv4 header and everybody's replies
   Instant sent_{};
   Done done_;
+  Reach reach_;
   Timer timer_;
   std::unique_ptr<Readiness> socket_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);

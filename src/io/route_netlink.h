@@ -1,6 +1,7 @@
 // Questions to the kernel's routing tables (rtnetlink(7)), answered at once: the kernel replies before it returns.
 #pragma once
 
+#include <cerrno>
 #include <functional>
 #include <optional>
 #include <vector>
@@ -13,6 +14,9 @@ namespace quoin::io {
 class RouteNetlink {
  public:
   static Result<RouteNetlink, SystemError> open();
+
+  // The code of a list that the kernel was changing while it was read, so that it may not be whole.
+  static constexpr int changed_meanwhile = EINTR;
 
   Result<std::vector<InterfaceAddress>, SystemError> addresses();  // of every interface, in the kernel's order
   struct Routes {

@@ -145,6 +145,7 @@ Result<void, SystemError> RouteNetlink::ask(Bytes request, const std::function<v
   Buffer space(answer_bytes_max);
   nlmsghdr asked;
   std::memcpy(&asked, request.data(), sizeof asked);
+  bool is_whole = true;
   for (;;) {
     const ssize_t length = recv(socket_.number(), space.data(), space.size(), 0);
     if (length < 0 && errno == EINTR) continue;
@@ -155,6 +156,10 @@ Result<void, SystemError> RouteNetlink::ask(Bytes request, const std::function<v
       std::memcpy(&header, rest.data(), sizeof header);
       if (header.nlmsg_len < sizeof header || header.nlmsg_len > rest.size()) break;
       const Bytes message = rest.first(header.nlmsg_len);
+      is_whole = is_whole && (header.nlmsg_flags & NLM_F_DUMP_INTR) == 0;
+      if (header.nlmsg_type == NLMSG_DONE && !is_whole) {
+        return std::unexpected(SystemError{"ask the kernel", changed_meanwhile});
+      }
       if (header.nlmsg_type == NLMSG_DONE) return {};
       if (header.nlmsg_type == NLMSG_ERROR) {
         nlmsgerr error{};

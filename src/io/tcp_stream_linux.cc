@@ -8,11 +8,6 @@
 
 namespace quoin::io {
 
-void reset_at_close(int socket) {
-  const linger at_once{1, 0};
-  setsockopt(socket, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
-}
-
 TcpStream::TcpStream(Loop& loop, Descriptor connected) : readiness_(loop, std::move(connected)) {}
 
 Result<std::size_t, StreamStop> TcpStream::read_some(MutableBytes space) {

@@ -8,7 +8,10 @@ void FtpPorts::announce(const crypto::NodePublicKey& engineer, std::uint16_t por
   std::erase_if(open_, [&](const Announcement& each) {
     return now >= each.until || (each.engineer == engineer && each.port == port);
   });
-  if (open_.size() >= open_max) open_.erase(open_.begin());
+  const auto is_his = [&](const Announcement& each) { return each.engineer == engineer; };
+  if (static_cast<std::size_t>(std::ranges::count_if(open_, is_his)) >= open_of_one_max) {
+    open_.erase(std::ranges::find_if(open_, is_his));
+  }
   open_.push_back({engineer, port, now + lasts});
 }
 

@@ -2,8 +2,9 @@
 // RFC 2428, section 3, EPSV). The tunnel reads the announcements and keeps them for its own check of an incoming flow;
 // the gate keeps what its tunnel told it in a table of its own.
 //
-// An announcement is for the engineer whose control connection it came over, for one connection, for a minute. When the
-// table is full the oldest one goes: whoever announces very much loses what was announced first, and nothing grows.
+// An announcement is for the engineer whose control connection it came over, for one connection, for ten seconds. Of
+// one engineer so many are kept, and his oldest one goes for a new one: whoever announces very much loses what was
+// announced first, nobody else does, and nothing grows.
 #pragma once
 
 #include <cstdint>
@@ -19,8 +20,8 @@ constexpr std::uint16_t ftp_data_port_min = 1024;  // below, a device offers ser
 
 class FtpPorts {
  public:
-  static constexpr std::size_t open_max = 16;
-  static constexpr Duration lasts = seconds(60);
+  static constexpr std::size_t open_of_one_max = 16;
+  static constexpr Duration lasts = seconds(10);
 
   void announce(const crypto::NodePublicKey& engineer, std::uint16_t port, Instant now);
   bool has(const crypto::NodePublicKey& engineer, std::uint16_t port, Instant now) const;

@@ -60,7 +60,9 @@ def added_peers(world):
 @long_test("what a printer says reaches the engineer as it says it: a greeting, a reset, a datagram")
 def told(world):
     lab = world.lab
-    entry = world.opened("laser")
+    world.engineer()
+    world.agent.close()
+    entry = world.agent.open("laser", "30m", "--services", "ftp,snmp")
     with ToldPrinter(lab, "laser", 21) as printer:
         engineer = in_network_of(lab, "support", lambda: socket.create_connection((ipv4(entry), 21), 10))
         line = printer.accept()
