@@ -195,7 +195,7 @@ class Machine:
         environment = {"HOME": home, "USER": user, "LOGNAME": user, "PATH": path, "TERM": "dumb", "LANG": "C.UTF-8", **network_settings(), **(settings or {})}
         who = [] if user == "root" else ["setpriv", "--reuid", user, "--regid", user, "--init-groups", "--inh-caps=-all"]
         return ["nsenter", "-t", str(self.first), "-m", "-p", "-u", "-i", "-r", "-w", "--", *([] if network else ["unshare", "--net"]),
-                "env", "-i", *(f"{name}={value}" for name, value in environment.items()), *who, "/bin/bash", "-c", f"cd {shlex.quote(home)} && {command}"]
+                "env", "-i", "--default-signal=INT,TERM", *(f"{name}={value}" for name, value in environment.items()), *who, "/bin/bash", "-c", f"cd {shlex.quote(home)} && {command}"]
 
     def run(self, command, **options):
         return subprocess.run(self.inside(command, **options), capture_output=True, text=True, stdin=subprocess.DEVNULL)
