@@ -62,7 +62,7 @@ Result<Folder, FileFailure> Folder::make(const std::string& asked, const FolderR
 }
 
 Result<Folder, FileFailure> Folder::as_it_is(const std::string& path) {
-  Descriptor folder(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  Descriptor folder(open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));  // its files may be readable if it is not
   if (!folder) return file_failure("open the folder", path);
   return Folder(path, std::move(folder));
 }
