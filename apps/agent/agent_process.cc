@@ -102,7 +102,7 @@ AgentProcess::AgentProcess(io::Loop& loop, gate::Config config, Programs program
       resolver_(loop),
       disk_(loop),
       directory_(loop),
-      children_(loop, std::move(programs.tunnel),
+      children_(loop, closer_, std::move(programs.tunnel),
                 {.message = [this](gate::SessionId session,
                                    auto message) { handle(gate::ChildMessage{session, std::move(message)}); },
                  .exited = [this](gate::SessionId session,
@@ -115,7 +115,7 @@ Result<void, StartFailure> AgentProcess::listen(io::Folder run) {
   host_changed();  // it may have since it was read
   auto listener = io::UnixListener::open(
       loop_, std::move(run),
-      {.name = config_.socket.substr(config_.socket.rfind('/') + 1), .mode = 0660, .group = group},
+      {.name = config_.socket.substr(config_.socket.rfind('/') + 1), .mode = 0660, .group = group}, closer_,
       [this](std::unique_ptr<io::LineConnection> connection) { accept(std::move(connection)); });
   if (!listener) {
     const bool taken = listener.error().error == io::FileError::taken;
@@ -408,8 +408,8 @@ void AgentProcess::perform(const gate::ReadSerial& effect) {
   const auto done = [this, task](pair::SerialAnswer answer) {
     finish_task(task, gate::SerialRead{task, std::move(answer)});
   };
-  auto reading = SerialReading::start(loop_, snmp_processes_, snmp_program_, std::move(*socket), effect.community,
-                                      effect.timeout, done);
+  auto reading = SerialReading::start(loop_, closer_, snmp_processes_, snmp_program_, std::move(*socket),
+                                      effect.community, effect.timeout, done);
   if (!reading) {
     io::log(io::LogLevel::error, reading.error());
     return handle(gate::SerialRead{task, {}});

@@ -10,6 +10,7 @@
 #include "children.h"
 #include "gate/config.h"
 #include "gate/gate.h"
+#include "io/closer.h"
 #include "io/dial.h"
 #include "io/entropy.h"
 #include "io/files.h"
@@ -99,6 +100,7 @@ class AgentProcess {
   io::Timer timer_;
   io::Timer host_again_;
   io::StopSignals stop_signals_;  // before the resolver's thread
+  io::Closer closer_;             // and before this one's
   io::Resolver resolver_;
   io::Worker disk_;       // appends to the audit file, one at a time
   io::Worker directory_;  // asks who a caller is

@@ -15,8 +15,8 @@ std::optional<std::uint32_t> user_for(gate::SessionId session) {
 
 }  // namespace
 
-Children::Children(io::Loop& loop, std::string program, Handlers handlers)
-    : loop_(loop), program_(std::move(program)), handlers_(std::move(handlers)) {}
+Children::Children(io::Loop& loop, io::Closer& closer, std::string program, Handlers handlers)
+    : loop_(loop), closer_(closer), program_(std::move(program)), handlers_(std::move(handlers)) {}
 
 Result<void, std::string> Children::start(gate::SessionId session, const gate::Ends& killed_at) {
   auto child = io::Child::start(loop_, program_, {}, {}, gate::Flows::tunnel_descriptors_max, user_for(session),
@@ -31,7 +31,10 @@ Result<void, std::string> Children::start(gate::SessionId session, const gate::E
                                 });
   if (!child) return failure(child.error().text());
   auto handle = (*child)->handle();
-  if (!handle) return failure(handle.error().text());
+  if (!handle) {
+    closer_.close((*child)->take_pair());
+    return failure(handle.error().text());
+  }
   guard_.watch(session, std::move(*handle), killed_at.at, killed_at.wall);
   Running& running = running_[session];
   running.process = std::move(*child);
@@ -42,7 +45,8 @@ Result<void, std::string> Children::start(gate::SessionId session, const gate::E
     handlers_.message(session, pair::decode_from_tunnel(packet.bytes));
   };
   handlers.closed = [] {};  // its exit follows, and tells more
-  running.pair = std::make_unique<io::Seqpacket>(loop_, running.process->take_pair(), 0, std::move(handlers));
+  running.pair =
+      std::make_unique<io::Seqpacket>(loop_, running.process->take_pair(), closer_.closing(), std::move(handlers));
   return {};
 }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "gate/effects.h"
+#include "io/closer.h"
 #include "io/deadline_guard.h"
 #include "io/descriptor.h"
 #include "io/seqpacket.h"
@@ -32,7 +33,7 @@ class Children {
   };
 
   // program: the path of quoin-tunnel.
-  Children(io::Loop& loop, std::string program, Handlers handlers);
+  Children(io::Loop& loop, io::Closer& closer, std::string program, Handlers handlers);
 
   // Killed at the latest at `killed_at`, even if the loop stands still then.
   Result<void, std::string> start(gate::SessionId session, const gate::Ends& killed_at);
@@ -48,6 +49,7 @@ class Children {
   };
 
   io::Loop& loop_;
+  io::Closer& closer_;
   std::string program_;
   Handlers handlers_;
   std::map<gate::SessionId, Running> running_;

@@ -13,11 +13,9 @@ constexpr std::size_t descriptors_max = 32;  // its loop, its pair, standard err
 
 }  // namespace
 
-Result<std::unique_ptr<SerialReading>, std::string> SerialReading::start(io::Loop& loop, Processes& processes,
-                                                                         const std::string& program,
-                                                                         io::Descriptor socket,
-                                                                         const std::string& community, Duration within,
-                                                                         Done done) {
+Result<std::unique_ptr<SerialReading>, std::string> SerialReading::start(
+    io::Loop& loop, io::Closer& closer, Processes& processes, const std::string& program, io::Descriptor socket,
+    const std::string& community, Duration within, Done done) {
   std::unique_ptr<SerialReading> reading(new SerialReading(loop, std::move(done)));
   SerialReading* self = reading.get();
   const auto user = io::may_give(Children::reading_users) ? std::optional(Children::reading_users.first) : std::nullopt;
@@ -38,7 +36,7 @@ Result<std::unique_ptr<SerialReading>, std::string> SerialReading::start(io::Loo
     self->finish(answer.value_or(pair::SerialAnswer{}));
   };
   handlers.closed = [self] { self->finish({}); };
-  reading->pair_ = std::make_unique<io::Seqpacket>(loop, (*place)->take_pair(), 0, std::move(handlers));
+  reading->pair_ = std::make_unique<io::Seqpacket>(loop, (*place)->take_pair(), closer.closing(), std::move(handlers));
   std::vector<io::Descriptor> beside;
   beside.push_back(std::move(socket));
   if (!reading->pair_->send(pair::encode_question(community), std::move(beside))) {

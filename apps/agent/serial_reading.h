@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "io/closer.h"
 #include "io/seqpacket.h"
 #include "io/spawn.h"
 #include "io/timer.h"
@@ -20,10 +21,10 @@ class SerialReading {
   using Done = std::move_only_function<void(pair::SerialAnswer)>;
   using Processes = std::list<std::shared_ptr<io::Child>>;  // that run, or have been killed; outlives the loop's turns
   // The error is a sentence for the log.
-  static Result<std::unique_ptr<SerialReading>, std::string> start(io::Loop& loop, Processes& processes,
-                                                                   const std::string& program, io::Descriptor socket,
-                                                                   const std::string& community, Duration within,
-                                                                   Done done);
+  static Result<std::unique_ptr<SerialReading>, std::string> start(io::Loop& loop, io::Closer& closer,
+                                                                   Processes& processes, const std::string& program,
+                                                                   io::Descriptor socket, const std::string& community,
+                                                                   Duration within, Done done);
   ~SerialReading();
 
  private:

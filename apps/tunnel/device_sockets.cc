@@ -1,5 +1,6 @@
 #include "device_sockets.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "io/clock.h"
@@ -128,11 +129,47 @@ void DeviceSockets::receive_datagrams(netstack::FlowId flow) {
 }
 
 void DeviceSockets::close(netstack::FlowId flow, bool reset) {
-  if (const auto found = tcp_.find(flow); found != tcp_.end()) {
-    if (reset) found->second.stream->reset();
-    tcp_.erase(found);
-  }
+  if (reset) forget_ending(flow);
+  if (auto found = tcp_.extract(flow); found && !reset) end(flow, std::move(found.mapped()));
   udp_.erase(flow);
+}
+
+void DeviceSockets::end(netstack::FlowId flow, Tcp socket) {
+  if (!socket.has_finished) socket.stream->finish_writing();
+  const Instant now = io::now();
+  const std::uint64_t acknowledged = socket.stream->ending().bytes_acknowledged;
+  ending_.emplace(flow, Ending{std::move(socket.stream), acknowledged, now, first_pause, now});
+  looks_.emplace(now, flow);
+}
+
+void DeviceSockets::look(netstack::FlowId flow, Instant now) {
+  Ending& ending = ending_.at(flow);
+  looks_.erase({ending.next_look, flow});
+  const io::TcpEnding known = ending.stream->ending();
+  if (known.bytes_acknowledged != ending.bytes_acknowledged) ending.since = now;
+  if (known.is_over || now - ending.since >= ending_patience) {
+    ending_.erase(flow);
+    return tunnel_.device_closed(flow, now);
+  }
+  ending.bytes_acknowledged = known.bytes_acknowledged;
+  ending.next_look = now + ending.pause;
+  ending.pause = std::min(ending.pause * 2, longest_pause);
+  looks_.emplace(ending.next_look, flow);
+}
+
+void DeviceSockets::forget_ending(netstack::FlowId flow) {
+  const auto found = ending_.find(flow);
+  if (found == ending_.end()) return;
+  looks_.erase({found->second.next_look, flow});
+  ending_.erase(found);
+}
+
+void DeviceSockets::handle_timeout(Instant now) {
+  while (!looks_.empty() && looks_.begin()->first <= now) look(looks_.begin()->second, now);
+}
+
+std::optional<Instant> DeviceSockets::poll_timeout() const {
+  return looks_.empty() ? std::nullopt : std::optional(looks_.begin()->first);
 }
 
 }  // namespace quoin::apps

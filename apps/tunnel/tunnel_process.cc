@@ -291,6 +291,7 @@ void TunnelProcess::drain() {
   perform_effects();
   if (is_ending_ || tunnel_->ended()) return end();
   std::optional<Instant> next = tunnel_->poll_timeout();
+  if (const auto at = devices_->poll_timeout(); at && (!next || *at < *next)) next = at;
   for (const auto& [id, link] : links_) {
     if (const auto at = link->deadline(); at && (!next || *at < *next)) next = at;
   }
@@ -305,6 +306,7 @@ void TunnelProcess::handle_timer() {
     if (const auto at = link->deadline(); at && now >= *at) late.push_back(link.get());
   }
   for (Link* link : late) link->handle_timeout(now);
+  devices_->handle_timeout(now);
   tunnel_->handle_timeout(now);
   drain();
 }

@@ -19,6 +19,7 @@
 
 #include "io/loop.h"
 #include "io/sandbox.h"
+#include "io/spawn.h"
 #include "io/tls.h"
 
 namespace {
@@ -36,11 +37,13 @@ void expect_refused(const char* call, long result) {
 
 int main() {
   using namespace quoin;
-  io::prepare_tls();
-  io::Loop loop;
-  // What a taken-over process may hold: a bound and a connected socket from its gate.
+  // What a taken-over process may hold: its end of the pair, a bound and a connected socket from its gate.
+  constexpr int pair_end = io::spawned_pair_number;
   int pair[2];
   if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair) != 0) return 2;
+  if (pair[0] != pair_end && dup2(pair[0], pair_end) != pair_end) return 2;
+  io::prepare_tls();
+  io::Loop loop;
   const int udp = socket(AF_INET, SOCK_DGRAM, 0);
   const int tcp = socket(AF_INET, SOCK_STREAM, 0);
   if (!io::enter_sandbox(io::SandboxViolation::refuse)) {
@@ -78,5 +81,38 @@ int main() {
   const rlimit more{65'536, 65'536};
   expect_refused("prlimit64", syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, &more, nullptr));
   expect_refused("setuid", syscall(SYS_setuid, 0));
+
+  // What the gate gave it: its own standard error, and the pair, over which descriptors only come.
+  char text = 'x';
+  iovec part{&text, 1};
+  msghdr message{};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof tcp)] = {};
+  message.msg_control = control;
+  message.msg_controllen = sizeof control;
+  cmsghdr* const header = CMSG_FIRSTHDR(&message);
+  header->cmsg_level = SOL_SOCKET;
+  header->cmsg_type = SCM_RIGHTS;
+  header->cmsg_len = CMSG_LEN(sizeof tcp);
+  std::memcpy(CMSG_DATA(header), &tcp, sizeof tcp);
+  mmsghdr messages{message, 0};
+  const linger for_an_hour{1, 3600};
+  const int error = STDERR_FILENO;
+  expect_refused("sendmsg of a descriptor to the pair", syscall(SYS_sendmsg, pair_end, &message, 0));
+  expect_refused("sendmmsg of a descriptor to the pair", syscall(SYS_sendmmsg, pair_end, &messages, 1, 0));
+  expect_refused("shutdown of the pair", syscall(SYS_shutdown, pair_end, SHUT_RDWR));
+  expect_refused("sendmsg of a descriptor to standard error", syscall(SYS_sendmsg, error, &message, 0));
+  expect_refused("sendmmsg of a descriptor to standard error", syscall(SYS_sendmmsg, error, &messages, 1, 0));
+  expect_refused("sendto standard error", syscall(SYS_sendto, error, &text, 1, 0, nullptr, 0));
+  expect_refused("writev to standard error", syscall(SYS_writev, error, &part, 1));
+  expect_refused("read of standard error", syscall(SYS_read, error, &text, 1));
+  expect_refused("recvmsg of standard error", syscall(SYS_recvmsg, error, &message, MSG_DONTWAIT));
+  expect_refused("shutdown of standard error", syscall(SYS_shutdown, error, SHUT_RDWR));
+  expect_refused("close of standard error", syscall(SYS_close, error));
+  expect_refused("mmap of standard error",
+                 syscall(SYS_mmap, nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, error, 0));
+  expect_refused("setsockopt of a linger",
+                 syscall(SYS_setsockopt, tcp, SOL_SOCKET, SO_LINGER, &for_an_hour, sizeof for_an_hour));
   return allowed == 0 ? 0 : 1;
 }

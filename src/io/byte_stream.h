@@ -31,7 +31,6 @@ class ByteStream {
   virtual void wait_writable(Callback ready) = 0;
 
   virtual void finish_writing() = 0;  // no more is written; reading goes on
-  virtual void reset() = 0;           // destroying it now tells the other side of a failure, not of an end
   virtual std::string failure() const = 0;
 };
 

@@ -14,6 +14,7 @@
 #include "io/clock.h"
 #include "io/dial.h"
 #include "io/socket_address.h"
+#include "io/socket_reset.h"
 
 namespace quoin::io {
 
@@ -125,6 +126,9 @@ void Dial::next() {
       error_ = DialError::failed;
       continue;
     }
+    // Its last close waits for nothing then, whoever has it, and a holder that is killed leaves nothing behind that is
+    // still sent. An end in order is the holder's to wait for (io/tcp_stream.h).
+    reset_at_close(socket.number());
     const int on = 1;
     setsockopt(socket.number(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     keep_alive(socket.number());

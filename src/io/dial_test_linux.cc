@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "io/clock.h"
 #include "io/dial.h"
 #include "io/isolated_network.h"
 #include "io/resolver.h"
@@ -179,21 +180,43 @@ TEST_F(DialTest, a_stream_carries_bytes_a_half_close_and_an_end) {
   EXPECT_EQ(near.read_some(space), 4U);
 }
 
-TEST_F(DialTest, a_stream_that_is_reset_says_so_to_the_other_side) {
+TEST_F(DialTest, a_stream_that_is_dropped_tells_the_other_side_of_a_reset) {
   Listener listener("127.0.0.1");
   auto dialled = dial({listener.endpoint});
   ASSERT_TRUE(dialled);
   TcpStream far(loop, listener.accept());
-  {
-    TcpStream near(loop, std::move(dialled->socket));
-    near.reset();
-  }
+  dialled->socket.close();
   bool ready = false;
   far.wait_readable([&] { ready = true; });
   ASSERT_TRUE(run_until(loop, [&] { return ready; }));
   Buffer space(16);
   EXPECT_EQ(far.read_some(space).error(), StreamStop::reset);
   EXPECT_EQ(far.failure(), "connection: Connection reset by peer");
+}
+
+TEST_F(DialTest, a_stream_that_ends_in_order_is_over_once_the_other_side_has_everything_and_ended) {
+  Listener listener("127.0.0.1");
+  auto dialled = dial({listener.endpoint});
+  ASSERT_TRUE(dialled);
+  TcpStream near(loop, std::move(dialled->socket));
+  Descriptor far = listener.accept();
+  const Buffer bytes(256 * 1024);
+  std::size_t written = 0;
+  while (const auto moved = near.write_some(bytes)) written += *moved;
+  near.finish_writing();
+  EXPECT_FALSE(near.ending().is_over);
+  EXPECT_LT(near.ending().bytes_acknowledged, written);
+  Buffer space(1024 * 1024);
+  std::size_t heard = 0;
+  for (ssize_t got; (got = recv(far.number(), space.data(), space.size(), 0)) != 0;) {
+    if (got > 0) heard += static_cast<std::size_t>(got);
+  }
+  EXPECT_EQ(heard, written);
+  EXPECT_FALSE(near.ending().is_over);  // the other side may still have something to say
+  far.close();
+  bool over = false;
+  for (Instant until = now() + seconds(20); !over && now() < until;) over = near.ending().is_over;
+  EXPECT_TRUE(over);
 }
 
 class ResolverTest : public testing::Test {

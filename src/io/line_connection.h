@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "io/closer.h"
 #include "io/readiness.h"
 
 namespace quoin::io {
@@ -20,7 +21,7 @@ struct PeerCredentials {
   bool in_group(std::uint32_t group) const;
 };
 
-// Destroying it closes the connection; a handler may do so.
+// Destroying it closes the connection; a handler may do so. One that brings descriptors is closed unread.
 class LineConnection {
  public:
   static constexpr std::size_t line_bytes_max = 8 * 1024;           // of what we read
@@ -28,9 +29,10 @@ class LineConnection {
 
   struct Handlers {
     std::move_only_function<void(std::string_view)> line;  // without its newline
-    Callback closed;  // it went, sent a line too long, or takes nothing; nothing is called after it
+    Callback closed;  // it went, sent a line too long or a descriptor, or takes nothing; nothing is called after it
   };
-  LineConnection(Loop& loop, Descriptor connected, PeerCredentials peer);
+  LineConnection(Loop& loop, Descriptor connected, PeerCredentials peer, Closer& closer);
+  ~LineConnection();
 
   void start(Handlers handlers);
   const PeerCredentials& peer() const { return peer_; }
@@ -41,10 +43,12 @@ class LineConnection {
   void receive();
   bool hand_on();
   void drain();
+  void let_go();
   void close();
   void close_soon();
 
   Loop& loop_;
+  Closer& closer_;
   std::unique_ptr<Readiness> socket_;  // none once closed
   PeerCredentials peer_;
   std::shared_ptr<Handlers> handlers_ = std::make_shared<Handlers>();

@@ -1,10 +1,12 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <span>
 
 #include <sys/socket.h>
 
 #include "io/line_connection.h"
+#include "io/unix_peer.h"
 
 namespace quoin::io {
 
@@ -12,8 +14,17 @@ bool PeerCredentials::in_group(std::uint32_t group) const {
   return std::ranges::find(groups, group) != groups.end();
 }
 
-LineConnection::LineConnection(Loop& loop, Descriptor connected, PeerCredentials peer)
-    : loop_(loop), socket_(std::make_unique<Readiness>(loop, std::move(connected))), peer_(std::move(peer)) {}
+LineConnection::LineConnection(Loop& loop, Descriptor connected, PeerCredentials peer, Closer& closer)
+    : loop_(loop),
+      closer_(closer),
+      socket_(std::make_unique<Readiness>(loop, std::move(connected))),
+      peer_(std::move(peer)) {
+  refuse_descriptors(socket_->number());
+}
+
+LineConnection::~LineConnection() {
+  let_go();
+}
 
 void LineConnection::start(Handlers handlers) {
   *handlers_ = std::move(handlers);
@@ -22,11 +33,14 @@ void LineConnection::start(Handlers handlers) {
 
 void LineConnection::receive() {
   std::array<char, line_bytes_max> space;
+  const Look seen = look_at_unix(socket_->number(), std::as_writable_bytes(std::span(space)));
+  if (seen.what == Arrival::nothing_yet) return socket_->wait_readable([this] { receive(); });
+  if (seen.what != Arrival::bytes) return close();
+  // No more than was seen: what has come since may have descriptors beside it.
   ssize_t got;
   do {
-    got = recv(socket_->number(), space.data(), space.size(), MSG_DONTWAIT);
+    got = recv(socket_->number(), space.data(), seen.bytes, MSG_DONTWAIT);
   } while (got < 0 && errno == EINTR);
-  if (got < 0 && errno == EAGAIN) return socket_->wait_readable([this] { receive(); });
   if (got <= 0) return close();
   received_.append(space.data(), static_cast<std::size_t>(got));
   if (!hand_on() || !socket_) return;
@@ -77,8 +91,13 @@ void LineConnection::close_soon() {
   });
 }
 
-void LineConnection::close() {
+void LineConnection::let_go() {
+  if (socket_) closer_.close(socket_->release());
   socket_.reset();
+}
+
+void LineConnection::close() {
+  let_go();
   const std::shared_ptr<Handlers> handlers = handlers_;
   if (handlers->closed) handlers->closed();
 }

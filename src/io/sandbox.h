@@ -2,8 +2,9 @@
 //
 // Afterwards the process has no capability and can get none, cannot be dumped, and may make only the calls that the
 // table in sandbox_linux.cc allows: work on descriptors it has or is handed, memory that is never executable, time,
-// entropy, its own end. It cannot open, connect, bind, listen, start, trace or signal anything, and standard error,
-// which must be open, it can only write to.
+// entropy, its own end. It cannot open, connect, bind, listen, start, trace or signal anything, nor send a descriptor
+// to its parent or shut the pair down, which stands where io/spawn.h puts it; and standard error, which must be open,
+// it can only write to, by write().
 //
 // To be made before: the Loop and every Timer (epoll, eventfd and timerfd are not made afterwards), prepare_tls(),
 // start_log().

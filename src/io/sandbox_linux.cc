@@ -22,6 +22,7 @@
 
 #include "io/limits.h"
 #include "io/sandbox.h"
+#include "io/spawn.h"
 
 namespace quoin::io {
 
@@ -34,6 +35,8 @@ constexpr std::uint32_t our_architecture = AUDIT_ARCH_AARCH64;
 #else
 #error "add this architecture's AUDIT_ARCH constant"
 #endif
+
+constexpr std::uint32_t no_file = ~0U;  // MAP_ANONYMOUS, as the C library says it: descriptor -1
 
 // Calls that are allowed whatever their arguments are.
 constexpr int allowed_calls[] = {
@@ -59,6 +62,11 @@ constexpr int allowed_calls[] = {
     SYS_sigaltstack,  // AddressSanitizer asks for it before each end
 #endif
     SYS_exit, SYS_exit_group};
+
+// Every call but write() that is allowed below and works on the descriptor that is its first argument.
+constexpr int calls_on_descriptors[] = {
+    SYS_read,     SYS_readv,    SYS_writev, SYS_recvfrom,   SYS_recvmsg,     SYS_recvmmsg,    SYS_sendto, SYS_sendmsg,
+    SYS_sendmmsg, SYS_shutdown, SYS_close,  SYS_getsockopt, SYS_getsockname, SYS_getpeername, SYS_fcntl,  SYS_ioctl};
 
 constexpr std::uint32_t low_half_of_argument(int index) {
   static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__);
@@ -89,6 +97,16 @@ class Filter {
     skip_unless_equal(static_cast<std::uint32_t>(call), 4);
     load(low_half_of_argument(argument));
     program_.push_back(BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, forbidden, 1, 0));
+    end(SECCOMP_RET_ALLOW);
+    end(refusal_);
+  }
+  // All of `forbidden` must be clear in the argument, and the lower half of the other one be `value`.
+  void allow_without(int call, int argument, std::uint32_t forbidden, int other_argument, std::uint32_t value) {
+    skip_unless_equal(static_cast<std::uint32_t>(call), 6);
+    load(low_half_of_argument(argument));
+    program_.push_back(BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, forbidden, 3, 0));
+    load(low_half_of_argument(other_argument));
+    skip_unless_equal(value, 1);
     end(SECCOMP_RET_ALLOW);
     end(refusal_);
   }
@@ -160,7 +178,11 @@ std::uint32_t refusal_of(SandboxViolation violation) {
 
 std::vector<sock_filter> make_filter(SandboxViolation violation, Sending sending) {
   Filter filter(refusal_of(violation));
-  // First the calls that a packet meets.
+  // Standard error is the gate's own, perhaps the terminal of a person or a socket of journald: to be written to, and
+  // nothing else. Descriptors come over the pair and never go, and only the gate ends it.
+  for (const int call : calls_on_descriptors) filter.refuse_with(call, 0, STDERR_FILENO);
+  for (const int call : {SYS_sendmsg, SYS_sendmmsg, SYS_shutdown}) filter.refuse_with(call, 0, spawned_pair_number);
+  // The calls that a packet meets.
   switch (sending) {  // MSG_FASTOPEN connects
     case Sending::to_any_address:
       for (const int call : {SYS_sendto, SYS_sendmmsg}) filter.allow_without(call, 3, MSG_FASTOPEN);
@@ -168,15 +190,12 @@ std::vector<sock_filter> make_filter(SandboxViolation violation, Sending sending
       break;
     case Sending::where_connected: filter.allow_without(SYS_sendto, 3, MSG_FASTOPEN, 4); break;
   }
-  // Standard error is the gate's own, perhaps the terminal of a person: to be written to, and nothing else.
-  for (const int call : {SYS_read, SYS_readv, SYS_fcntl, SYS_ioctl}) filter.refuse_with(call, 0, STDERR_FILENO);
   for (const int call : allowed_calls) filter.allow(call);
-  filter.allow_without(SYS_mmap, 2, PROT_EXEC);
+  filter.allow_without(SYS_mmap, 2, PROT_EXEC, 4, no_file);  // that of standard error could be read and changed
   filter.allow_without(SYS_mprotect, 2, PROT_EXEC);
   filter.allow_with(SYS_ioctl, 1, FIONBIO);
   filter.allow_with(SYS_fcntl, 1, F_GETFL);
   filter.allow_with(SYS_fcntl, 1, F_SETFL);
-  filter.allow_with(SYS_setsockopt, 1, SOL_SOCKET, 2, SO_LINGER);                      // to end a flow by RST
   filter.allow_with(SYS_tgkill, 0, static_cast<std::uint32_t>(getpid()), 2, SIGABRT);  // abort()
   return filter.finished();
 }

@@ -7,6 +7,7 @@
 
 #include "base/secret.h"
 #include "io/seqpacket.h"
+#include "io/unix_peer.h"
 
 namespace quoin::io {
 
@@ -34,6 +35,22 @@ Seqpacket::Seqpacket(Loop& loop, Descriptor socket, std::size_t descriptors_want
       shared_(std::make_shared<Shared>(std::move(handlers), Buffer(packet_bytes_max))) {
   assert(descriptors_wanted <= descriptors_max);
   readiness_.wait_readable([this] { receive(); });
+}
+
+Seqpacket::Seqpacket(Loop& loop, Descriptor socket, Close close, Handlers handlers)
+    : Seqpacket(loop, std::move(socket), 0, std::move(handlers)) {
+  close_ = std::move(close);
+  refuse_descriptors(readiness_.number());
+}
+
+Seqpacket::~Seqpacket() {
+  close();
+}
+
+void Seqpacket::close() {
+  closed_ = true;
+  queue_.clear();
+  if (Descriptor socket = readiness_.release(); socket && close_) close_(std::move(socket));
 }
 
 Result<void, Seqpacket::SendError> Seqpacket::send(Bytes packet, std::vector<Descriptor> descriptors) {
@@ -107,15 +124,18 @@ void Seqpacket::receive() {
   const std::shared_ptr<Shared> shared = shared_;  // outlives us, should a handler destroy us
   for (int i = 0; i < packets_per_turn; i++) {
     Received received;
-    switch (receive_one(received)) {
+    switch (close_ ? look(received) : receive_one(received)) {
       case Attempt::would_block: readiness_.wait_readable([this] { receive(); }); return;
       case Attempt::failed:
-        closed_ = true;
-        readiness_.cancel();
-        queue_.clear();
+        close();
         shared->handlers.closed();
         return;
       case Attempt::done: break;
+    }
+    if (close_ && received.descriptors_lost) {
+      close();
+      shared->handlers.received(std::move(received));
+      return;
     }
     const std::size_t length = received.bytes.size();
     shared->handlers.received(std::move(received));
@@ -123,6 +143,16 @@ void Seqpacket::receive() {
     if (shared.use_count() == 1) return;  // destroyed
   }
   readiness_.wait_readable([this] { receive(); });
+}
+
+Seqpacket::Attempt Seqpacket::look(Received& received) {
+  switch (look_at_unix(readiness_.number(), {}).what) {
+    case Arrival::bytes: return receive_one(received);
+    case Arrival::descriptors: received.descriptors_lost = true; return Attempt::done;
+    case Arrival::nothing_yet: return Attempt::would_block;
+    case Arrival::end: return Attempt::failed;
+  }
+  return Attempt::failed;
 }
 
 Seqpacket::Attempt Seqpacket::receive_one(Received& received) {

@@ -7,6 +7,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "io/closer.h"
+#include "io/hostile_descriptor.h"
 #include "io/limits.h"
 #include "io/run_until.h"
 #include "io/seqpacket.h"
@@ -51,6 +53,7 @@ class SeqpacketTest : public testing::Test {
   }
 
   Loop loop;
+  Closer closer;
   Descriptor near_end, far_end;
   Heard near_heard, far_heard;
 };
@@ -136,6 +139,69 @@ TEST_F(SeqpacketTest, says_that_a_descriptor_was_lost_when_our_table_is_full) {
   ASSERT_TRUE(heard);
   EXPECT_TRUE(far_heard.descriptors_lost);
   EXPECT_TRUE(far_heard.descriptors.empty());
+}
+
+// With a kernel that refuses descriptors for us, and with one that does not.
+TEST_F(SeqpacketTest, a_hostile_side_cannot_send_a_descriptor_where_the_kernel_refuses_it) {
+  if (!kernel_can_refuse_descriptors()) GTEST_SKIP() << "this kernel has no SO_PASSRIGHTS (Linux 6.16)";
+  Seqpacket far(loop, std::move(far_end), closer.closing(), far_heard.handlers());
+  EXPECT_EQ(send_descriptor(near_end.number(), STDERR_FILENO, "x"), EPERM);
+  Descriptor reading;
+  ASSERT_TRUE(far.send(bytes_of("the other way they pass"), pipe_end_to_hand_over(reading)));
+}
+
+TEST_F(SeqpacketTest, a_descriptor_of_a_hostile_side_holds_up_nobody_and_is_told_once) {
+  HostileDescriptor hostile;
+  Seqpacket far(loop, std::move(far_end), closer.closing(), far_heard.handlers());
+  let_descriptors_pass();
+  ASSERT_EQ(send(near_end.number(), "first", 5, 0), 5);
+  ASSERT_EQ(hostile.send_to(near_end.number(), "valid"), 0);
+  ASSERT_EQ(send(near_end.number(), "later", 5, 0), 5);
+  ASSERT_TRUE(run_until(loop, [&] { return far_heard.packets.size() == 2; }));
+  EXPECT_FALSE(hostile.held_somebody_up());
+  EXPECT_TRUE(far_heard.descriptors_lost);
+  EXPECT_EQ(far_heard.packets, (std::vector<std::string>{"first", ""}));
+  EXPECT_EQ(far.send(bytes_of("x")).error(), Seqpacket::SendError::closed);
+  char byte;
+  EXPECT_EQ(recv(near_end.number(), &byte, 1, 0), 0);
+  bool turned = false;
+  loop.post([&] { turned = true; });
+  ASSERT_TRUE(run_until(loop, [&] { return turned; }));
+  EXPECT_EQ(far_heard.packets.size(), 2U);
+  EXPECT_FALSE(far_heard.closed);
+}
+
+TEST_F(SeqpacketTest, an_empty_packet_with_a_descriptor_holds_up_nobody) {
+  HostileDescriptor hostile;
+  Seqpacket far(loop, std::move(far_end), closer.closing(), far_heard.handlers());
+  let_descriptors_pass();
+  ASSERT_EQ(hostile.send_to(near_end.number(), ""), 0);
+  ASSERT_TRUE(run_until(loop, [&] { return far_heard.descriptors_lost; }));
+  EXPECT_FALSE(hostile.held_somebody_up());
+}
+
+TEST_F(SeqpacketTest, a_descriptor_that_nobody_has_read_holds_up_nobody_who_closes) {
+  HostileDescriptor hostile;
+  {
+    Seqpacket far(loop, std::move(far_end), closer.closing(), far_heard.handlers());
+    let_descriptors_pass();
+    ASSERT_EQ(hostile.send_to(near_end.number(), "x"), 0);
+  }
+  near_end.close();
+  EXPECT_FALSE(hostile.held_somebody_up());
+}
+
+TEST_F(SeqpacketTest, a_hostile_side_is_heard_up_to_its_end) {
+  Seqpacket far(loop, std::move(far_end), closer.closing(), far_heard.handlers());
+  ASSERT_EQ(send(near_end.number(), "one", 3, 0), 3);
+  const Buffer long_one(Seqpacket::packet_bytes_max + 1);
+  ASSERT_EQ(send(near_end.number(), long_one.data(), long_one.size(), 0), static_cast<ssize_t>(long_one.size()));
+  near_end.close();
+  ASSERT_TRUE(run_until(loop, [&] { return far_heard.closed; }));
+  ASSERT_EQ(far_heard.packets.size(), 2U);
+  EXPECT_EQ(far_heard.packets[0], "one");
+  EXPECT_TRUE(far_heard.cut);
+  EXPECT_FALSE(far_heard.descriptors_lost);
 }
 
 TEST_F(SeqpacketTest, says_that_a_packet_was_cut) {

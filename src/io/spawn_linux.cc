@@ -18,6 +18,7 @@
 #include "io/capabilities.h"
 #include "io/seqpacket.h"
 #include "io/spawn.h"
+#include "io/unix_peer.h"
 
 namespace quoin::io {
 
@@ -168,6 +169,7 @@ Result<std::unique_ptr<Child>, SystemError> Child::start(Loop& loop, const std::
                                                          std::move_only_function<void(ExitStatus)> exited) {
   assert(gettid() == getpid());
   auto [ours, theirs] = TRY(Seqpacket::make_pair());
+  refuse_descriptors(ours.number());  // before there is anybody who could send any
   std::array<int, 2> pipe_ends;
   if (pipe2(pipe_ends.data(), O_CLOEXEC) != 0) return system_failure("make a pipe");
   Descriptor told(pipe_ends[0]), telling(pipe_ends[1]);

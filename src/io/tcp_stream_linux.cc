@@ -1,12 +1,21 @@
 #include <cerrno>
 
+#include <linux/tcp.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 
-#include "io/socket_reset.h"
 #include "io/system_error.h"
 #include "io/tcp_stream.h"
 
 namespace quoin::io {
+
+namespace {
+
+// <netinet/tcp.h> has names for them, and an older tcp_info.
+constexpr std::uint8_t tcp_state_time_wait = 6;
+constexpr std::uint8_t tcp_state_closed = 7;
+
+}  // namespace
 
 TcpStream::TcpStream(Loop& loop, Descriptor connected) : readiness_(loop, std::move(connected)) {}
 
@@ -33,8 +42,12 @@ void TcpStream::finish_writing() {
   shutdown(readiness_.number(), SHUT_WR);
 }
 
-void TcpStream::reset() {
-  reset_at_close(readiness_.number());
+TcpEnding TcpStream::ending() const {
+  tcp_info known{};
+  socklen_t length = sizeof known;
+  if (getsockopt(readiness_.number(), IPPROTO_TCP, TCP_INFO, &known, &length) != 0) return {.is_over = true};
+  const bool is_over = known.tcpi_state == tcp_state_closed || known.tcpi_state == tcp_state_time_wait;
+  return {is_over, known.tcpi_bytes_acked};
 }
 
 std::string TcpStream::failure() const {

@@ -12,7 +12,6 @@
 
 #include "base/address.h"
 #include "io/readiness.h"
-#include "io/socket_reset.h"
 
 namespace quoin::io {
 
@@ -345,11 +344,6 @@ void TlsClient::finish_writing() {
   if (session_->broken) return;
   ERR_clear_error();
   SSL_shutdown(session_->connection.get());
-}
-
-void TlsClient::reset() {
-  session_->broken = true;
-  reset_at_close(session_->readiness.number());
 }
 
 std::string TlsClient::failure() const {

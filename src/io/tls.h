@@ -64,7 +64,6 @@ class TlsClient final : public ByteStream {
   void wait_readable(Callback ready) override;
   void wait_writable(Callback ready) override;
   void finish_writing() override;
-  void reset() override;
   std::string failure() const override;
 
  private:

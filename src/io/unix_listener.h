@@ -26,18 +26,19 @@ class UnixListener {
   // A socket that nobody listens on any more is replaced; one with a live listener is FileError::taken. Whoever gets
   // the connections limits their number.
   static Result<std::unique_ptr<UnixListener>, FileFailure> open(Loop& loop, Folder folder, const Options& options,
-                                                                 Accepted accepted);
+                                                                 Closer& closer, Accepted accepted);
   ~UnixListener();  // removes the socket
 
   std::optional<std::uint32_t> group() const { return group_; }  // the number of the named one, which the socket has
 
  private:
   UnixListener(Loop& loop, Descriptor socket, Folder folder, std::string name, std::optional<std::uint32_t> group,
-               Accepted accepted);
+               Closer& closer, Accepted accepted);
   void wait();
   void accept();
 
   Loop& loop_;
+  Closer& closer_;
   Readiness socket_;
   Folder folder_;
   std::string name_;

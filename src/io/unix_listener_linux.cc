@@ -9,6 +9,7 @@
 #include "io/clock.h"
 #include "io/unix_address.h"
 #include "io/unix_listener.h"
+#include "io/unix_peer.h"
 
 namespace quoin::io {
 
@@ -62,7 +63,7 @@ std::optional<PeerCredentials> credentials_of(int socket) {
 }  // namespace
 
 Result<std::unique_ptr<UnixListener>, FileFailure> UnixListener::open(Loop& loop, Folder folder, const Options& options,
-                                                                      Accepted accepted) {
+                                                                      Closer& closer, Accepted accepted) {
   const std::string& name = options.name;
   const std::string path = folder.path_of(name);
   // By the folder that was judged, not by a path that may lead to another by now. Who connects has the path alone.
@@ -74,6 +75,7 @@ Result<std::unique_ptr<UnixListener>, FileFailure> UnixListener::open(Loop& loop
   Descriptor made(socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!made) return file_failure("open a socket for", path);
   if (bind(made.number(), as_sockaddr(*address), address->length) != 0) return file_failure("make the socket", path);
+  refuse_descriptors(made.number());
   // Nobody can connect until listen(), so that there is no moment with other rights than these.
   const auto group = options.group ? group_number(*options.group) : std::nullopt;
   const int in = folder.number();
@@ -84,12 +86,13 @@ Result<std::unique_ptr<UnixListener>, FileFailure> UnixListener::open(Loop& loop
     return why;
   }
   return std::unique_ptr<UnixListener>(
-      new UnixListener(loop, std::move(made), std::move(folder), name, group, std::move(accepted)));
+      new UnixListener(loop, std::move(made), std::move(folder), name, group, closer, std::move(accepted)));
 }
 
 UnixListener::UnixListener(Loop& loop, Descriptor socket, Folder folder, std::string name,
-                           std::optional<std::uint32_t> group, Accepted accepted)
+                           std::optional<std::uint32_t> group, Closer& closer, Accepted accepted)
     : loop_(loop),
+      closer_(closer),
       socket_(loop, std::move(socket)),
       folder_(std::move(folder)),
       name_(std::move(name)),
@@ -101,6 +104,7 @@ UnixListener::UnixListener(Loop& loop, Descriptor socket, Folder folder, std::st
 
 UnixListener::~UnixListener() {
   folder_.remove(name_);
+  closer_.close(socket_.release());  // with the connections that nobody has accepted
 }
 
 void UnixListener::wait() {
@@ -115,9 +119,9 @@ void UnixListener::accept() {
   }
   wait();
   auto peer = credentials_of(connected.number());
-  if (!peer) return;
+  if (!peer) return closer_.close(std::move(connected));
   const std::shared_ptr<Accepted> accepted = accepted_;
-  (*accepted)(std::make_unique<LineConnection>(loop_, std::move(connected), std::move(*peer)));
+  (*accepted)(std::make_unique<LineConnection>(loop_, std::move(connected), std::move(*peer), closer_));
 }
 
 }  // namespace quoin::io

@@ -14,6 +14,8 @@
 #include <unistd.h>
 
 #include "io/accounts.h"
+#include "io/closer.h"
+#include "io/hostile_descriptor.h"
 #include "io/run_until.h"
 #include "io/unix_address.h"
 #include "io/unix_client.h"
@@ -38,7 +40,7 @@ class UnixListenerTest : public testing::Test {
   Result<Folder, FileFailure> held() const { return Folder::make(folder, {.mode = 0755, .group = std::nullopt}); }
   Result<void, FileFailure> listen(std::uint32_t mode = 0666) {
     const UnixListener::Options options{.name = path.substr(path.rfind('/') + 1), .mode = mode, .group = std::nullopt};
-    auto opened = UnixListener::open(loop, TRY(held()), options, [this](auto connection) {
+    auto opened = UnixListener::open(loop, TRY(held()), options, closer, [this](auto connection) {
       LineConnection& added = *connections.emplace_back(std::move(connection));
       added.start({.line =
                        [this, &added](std::string_view line) {
@@ -52,6 +54,12 @@ class UnixListenerTest : public testing::Test {
     if (!opened) return std::unexpected(opened.error());
     listener = std::move(*opened);
     return {};
+  }
+  Descriptor connected() const {
+    Descriptor made(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    const auto address = UnixAddress::of(path);
+    EXPECT_EQ(::connect(made.number(), reinterpret_cast<const sockaddr*>(address->bytes.data()), address->length), 0);
+    return made;
   }
   // Runs a client on a thread of its own, because it blocks, until it is done.
   void with_client(const std::function<void(UnixClient&)>& talk) {
@@ -67,6 +75,7 @@ class UnixListenerTest : public testing::Test {
   }
 
   Loop loop;
+  Closer closer;
   std::string folder, path;
   std::unique_ptr<UnixListener> listener;
   std::vector<std::unique_ptr<LineConnection>> connections;
@@ -184,10 +193,64 @@ TEST_F(UnixListenerTest, replaces_the_socket_of_a_dead_daemon_and_removes_its_ow
   EXPECT_EQ(UnixClient::connect(path).error(), ClientError::not_running);
 }
 
+// A descriptor beside what a caller says, or where a read would drop it unseen. The loop goes on, and nothing is heard.
+TEST_F(UnixListenerTest, a_caller_with_a_descriptor_that_lingers_is_closed_unread_and_holds_up_nobody) {
+  for (const bool is_urgent : {false, true}) {
+    ASSERT_TRUE(listen());
+    let_descriptors_pass();
+    HostileDescriptor hostile;
+    const Descriptor caller = connected();
+    ASSERT_EQ(hostile.send_to(caller.number(), "x", is_urgent ? MSG_OOB : 0), 0);
+    ASSERT_EQ(send(caller.number(), "hello\n", 6, 0), 6);
+    ASSERT_TRUE(run_until(loop, [&] { return closed == 1; }));
+    EXPECT_FALSE(hostile.held_somebody_up()) << is_urgent;
+    EXPECT_TRUE(lines.empty());
+    connections.clear();
+    listener.reset();
+    closed = 0;
+  }
+}
+
+TEST_F(UnixListenerTest, a_descriptor_that_follows_a_line_holds_up_nobody) {
+  ASSERT_TRUE(listen());
+  let_descriptors_pass();
+  HostileDescriptor hostile;
+  const Descriptor caller = connected();
+  ASSERT_EQ(send(caller.number(), "hello\n", 6, 0), 6);
+  ASSERT_EQ(hostile.send_to(caller.number(), "more\n"), 0);
+  ASSERT_TRUE(run_until(loop, [&] { return closed == 1; }));
+  EXPECT_FALSE(hostile.held_somebody_up());
+}
+
+TEST_F(UnixListenerTest, a_descriptor_that_nobody_has_read_holds_up_nobody_who_closes) {
+  ASSERT_TRUE(listen());
+  let_descriptors_pass();
+  HostileDescriptor of_a_connection, of_one_not_accepted;
+  const Descriptor caller = connected();
+  ASSERT_TRUE(run_until(loop, [&] { return connections.size() == 1; }));
+  let_descriptors_pass();
+  ASSERT_EQ(of_a_connection.send_to(caller.number(), "x"), 0);
+  connections.clear();
+  const Descriptor another = connected();
+  ASSERT_EQ(of_one_not_accepted.send_to(another.number(), "x"), 0);
+  listener.reset();
+  EXPECT_FALSE(of_a_connection.held_somebody_up());
+  EXPECT_FALSE(of_one_not_accepted.held_somebody_up());
+}
+
+TEST_F(UnixListenerTest, a_caller_cannot_send_a_descriptor_where_the_kernel_refuses_it) {
+  if (!kernel_can_refuse_descriptors()) GTEST_SKIP() << "this kernel has no SO_PASSRIGHTS (Linux 6.16)";
+  ASSERT_TRUE(listen());
+  const Descriptor caller = connected();
+  EXPECT_EQ(send_descriptor(caller.number(), STDERR_FILENO, "before it is accepted"), EPERM);
+  ASSERT_TRUE(run_until(loop, [&] { return connections.size() == 1; }));
+  EXPECT_EQ(send_descriptor(caller.number(), STDERR_FILENO, "and after"), EPERM);
+}
+
 TEST_F(UnixListenerTest, leaves_the_socket_of_a_live_daemon_alone) {
   ASSERT_TRUE(listen());
-  const auto second = UnixListener::open(loop, std::move(*held()),
-                                         {.name = "agent.sock", .mode = 0660, .group = std::nullopt}, [](auto) {});
+  const auto second = UnixListener::open(
+      loop, std::move(*held()), {.name = "agent.sock", .mode = 0660, .group = std::nullopt}, closer, [](auto) {});
   ASSERT_FALSE(second);
   EXPECT_EQ(second.error().error, FileError::taken);
   EXPECT_TRUE(UnixClient::connect(path));
@@ -206,8 +269,8 @@ TEST_F(UnixListenerTest, makes_and_removes_its_socket_in_the_folder_that_was_jud
   std::filesystem::rename(folder, moved);
   std::filesystem::create_directory(folder);
   std::ofstream(path) << "x";
-  auto opened =
-      UnixListener::open(loop, std::move(*judged), {.name = "agent.sock", .mode = 0600, .group = {}}, [](auto) {});
+  auto opened = UnixListener::open(loop, std::move(*judged), {.name = "agent.sock", .mode = 0600, .group = {}}, closer,
+                                   [](auto) {});
   ASSERT_TRUE(opened);
   EXPECT_TRUE(UnixClient::connect(moved + "/agent.sock"));
   opened->reset();

@@ -21,6 +21,7 @@ namespace quoin::tunnel {
 enum class FlowStage : std::uint8_t {
   dialling,  // the gate has been asked; the engineer's SYN or datagram waits
   open,
+  ending,  // TCP: the engineer's side has ended in order; the device's has not taken everything yet
 };
 
 struct Flow {

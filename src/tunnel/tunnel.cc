@@ -197,7 +197,9 @@ void Tunnel::handle(const node::Event& event, Instant now) {
   } else if (const auto* ignored = std::get_if<node::FeatureIgnored>(&event)) {
     send_to_gate(pair::ControlIgnored{pair::bounded_text(ignored->name)});
   } else if (const auto* out = std::get_if<node::LoggedOut>(&event)) {
-    end(out->told);
+    if (!closing_) return end(out->told);
+    closing_->control_was_told = out->told;
+    end_if_done(now);
   }
 }
 
@@ -304,6 +306,14 @@ void Tunnel::device_failed(netstack::FlowId id, Instant now) {
   settle(now);
 }
 
+void Tunnel::device_closed(netstack::FlowId id, Instant now) {
+  const Flow* flow = flows_.find(id);
+  if (!flow || flow->stage != FlowStage::ending) return;
+  forget_flow(*flow);
+  end_if_done(now);
+  settle(now);
+}
+
 void Tunnel::device_datagram(netstack::FlowId id, Bytes datagram, Instant now) {
   Flow* flow = flows_.find(id);
   if (!flow) return;
@@ -331,8 +341,14 @@ void Tunnel::tell(Effect effect) {
   effects_.push_back(std::move(effect));
 }
 
+void Tunnel::end_if_done(Instant now) {
+  if (!closing_ || (now < closing_->until && (flows_.size() > 0 || !closing_->control_was_told))) return;
+  end(closing_->control_was_told.value_or(false));
+}
+
 void Tunnel::end(bool control_was_told) {
   if (ended_) return;
+  reset_flows([](const Flow&) { return true; });
   send_to_gate(pair::LoggedOut{control_was_told});
   tell(End{closing_ ? closing_->why : EndReason::logged_out});
   ended_ = true;
@@ -341,9 +357,7 @@ void Tunnel::end(bool control_was_told) {
 void Tunnel::begin_closing(EndReason why, Instant now) {
   if (closing_) return;
   closing_ = Closing{why, now + logout_time_max};
-  std::vector<netstack::FlowId> ids;
-  for (const auto& [id, flow] : flows_) ids.push_back(id);
-  for (const netstack::FlowId id : ids) close_flow(id, true);
+  reset_flows([](const Flow& flow) { return flow.stage != FlowStage::ending; });
   node_.log_out(now);
   settle(now);
 }
@@ -374,7 +388,7 @@ std::optional<Effect> Tunnel::poll_effect() {
 
 void Tunnel::handle_timeout(Instant now) {
   if (now >= deadline_) begin_closing(EndReason::deadline, now);
-  if (closing_ && now >= closing_->until) end(false);
+  end_if_done(now);
   node_.handle_timeout(now);
   stack_.handle_timeout(now);
   settle(now);

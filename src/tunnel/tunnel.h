@@ -46,7 +46,9 @@ struct SendDatagram {  // to the device
   netstack::FlowId flow;
   Buffer datagram;
 };
-struct CloseFlow {  // close the device's socket; reset: so that the device sees a reset
+// reset: close the device's socket, so that the device sees a reset. Otherwise, of TCP, answered by device_closed once
+// the device has everything and the socket is closed; a reset may follow before.
+struct CloseFlow {
   netstack::FlowId flow;
   bool reset;
 };
@@ -105,6 +107,7 @@ class Tunnel {
   std::array<Bytes, 2> device_pending(netstack::FlowId flow) const;
   void device_sent(netstack::FlowId flow, std::size_t bytes, Instant now);
   void device_failed(netstack::FlowId flow, Instant now);  // its socket broke: the engineer gets a reset
+  void device_closed(netstack::FlowId flow, Instant now);  // after CloseFlow without a reset
   // UDP.
   void device_datagram(netstack::FlowId flow, Bytes datagram, Instant now);
   void device_refused(netstack::FlowId flow, netstack::Refusal why, Instant now);  // datagrams: ICMP unreachable
@@ -115,17 +118,20 @@ class Tunnel {
   bool ended() const { return ended_; }
 
  private:
-  // After the deadline nothing passes any more; the node still logs out, for at most this long.
+  // After the deadline nothing passes any more; the node still logs out, and the device still gets what belongs to
+  // flows that had ended before, for at most this long.
   static constexpr Duration logout_time_max = milliseconds(900);
   struct Closing {
     EndReason why;
     Instant until;
+    std::optional<bool> control_was_told = std::nullopt;  // once the node has logged out
   };
 
   void begin_closing(EndReason why, Instant now);
   void send_to_gate(pair::FromTunnel message) { tell(SendToGate{std::move(message)}); }
   void tell(Effect effect);
   void end(bool control_was_told);
+  void end_if_done(Instant now);
   void unwanted(pair::RequestId request);
   pair::RequestId next_request() { return ++last_request_; }
 
@@ -141,6 +147,8 @@ class Tunnel {
   void pass_datagrams(Flow& flow, Instant now);
   void engineer_finished_if_drained(Flow& flow);
   void close_flow(netstack::FlowId id, bool reset);
+  void reset_flows(bool (*is_meant)(const Flow&));  // on the device's side alone
+  void forget_flow(const Flow& flow);
   // tunnel_ftp.cc
   void pass_ftp(Flow& flow, std::size_t bytes, Instant now);  // of the flow's own space
   void finish_ftp(Flow& flow, Instant now);

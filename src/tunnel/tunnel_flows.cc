@@ -64,13 +64,31 @@ bool Tunnel::may_ask(const std::string& person, Instant now) {
 }
 
 void Tunnel::close_flow(netstack::FlowId id, bool reset) {
-  const Flow* flow = flows_.find(id);
-  if (!flow) return;
-  if (flow->stage == FlowStage::open) {
-    send_to_gate(pair::FlowClosed{flow->request, flow->bytes_to_device, flow->bytes_to_engineer});
-    tell(CloseFlow{id, reset});
+  Flow* flow = flows_.find(id);
+  if (!flow || (flow->stage == FlowStage::ending && !reset)) return;
+  if (flow->stage != FlowStage::dialling) tell(CloseFlow{id, reset});
+  if (flow->stage == FlowStage::open && flow->transport == netstack::Transport::tcp && !reset) {
+    flow->stage = FlowStage::ending;
+    flow->ftp.reset();
+    return;
   }
-  flows_.remove(id);
+  forget_flow(*flow);
+}
+
+void Tunnel::reset_flows(bool (*is_meant)(const Flow&)) {
+  std::vector<netstack::FlowId> ids;
+  for (const auto& [id, flow] : flows_) {
+    if (is_meant(flow)) ids.push_back(id);
+  }
+  for (const netstack::FlowId id : ids) close_flow(id, true);
+}
+
+// Only now may the gate give its place to another one: till then there was a socket.
+void Tunnel::forget_flow(const Flow& flow) {
+  if (flow.stage != FlowStage::dialling) {
+    send_to_gate(pair::FlowClosed{flow.request, flow.bytes_to_device, flow.bytes_to_engineer});
+  }
+  flows_.remove(flow.id);
 }
 
 void Tunnel::close_flows_of(const std::vector<IpAddress>& addresses, Instant now) {

@@ -82,7 +82,7 @@ class Play {
   void device() {
     const netstack::FlowId flow = devices_flow();
     const Instant now = town_.world.now;
-    switch (script_.u8() % 6) {
+    switch (script_.u8() % 7) {
       case 0: {
         const std::size_t room = core().device_space(flow)[0].size();
         core().device_received(flow, std::min<std::size_t>(room, script_.u16()), now);
@@ -97,6 +97,7 @@ class Play {
       case 3: core().device_failed(flow, now); break;
       case 4: core().device_datagram(flow, script_.take(script_.u8()), now); break;
       case 5: core().device_refused(flow, netstack::Refusal::port_unreachable, now); break;
+      case 6: core().device_closed(flow, now); break;
     }
     drain();
   }

@@ -222,9 +222,16 @@ void Agent::send_datagram(const tunnel::SendDatagram& effect) {
 
 void Agent::close_socket(const tunnel::CloseFlow& effect) {
   const auto socket = sockets_.extract(effect.flow);
-  if (!socket || !socket.mapped().service) return;
-  if (effect.reset) socket.mapped().service->was_reset();
-  socket.mapped().service->was_closed();
+  if (socket && socket.mapped().service) {
+    if (effect.reset) socket.mapped().service->was_reset();
+    socket.mapped().service->was_closed();
+  }
+  if (effect.reset) return;
+  world_.after(script.ending_time, [this, flow = effect.flow] {
+    if (end_) return;
+    tunnel_->device_closed(flow, world_.now);
+    drain();
+  });
 }
 
 // ---- driving

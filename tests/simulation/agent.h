@@ -29,6 +29,7 @@ struct GateScript {
   bool answers = true;             // false: it never does
   bool loses_descriptors = false;  // of flows
   Duration dial_time = milliseconds(3);
+  Duration ending_time = microseconds(500);  // until a device has everything of a connection that ended in order
 };
 
 class Agent final : public Actor, public UdpReceiver {

@@ -60,6 +60,52 @@ TEST(Ending, what_waits_for_a_relay_at_the_deadline_never_leaves) {
   EXPECT_EQ(late, 0u);
 }
 
+// A connection that both sides have ended, with bytes still on their way to the printer for as long as the script says.
+void end_in_order(Town& town) {
+  const auto echo = town.alice.connect(town.printer(), 7);
+  ASSERT_TRUE(town.echoes(echo, "all"));
+  town.alice.finish(echo);
+  ASSERT_TRUE(town.world.run_until([&] { return town.agent.service(0)->got_closed(); }, seconds(60)));
+  EXPECT_FALSE(town.agent.service(0)->got_reset());
+}
+
+TEST(Ending, a_flow_that_ended_in_order_is_reported_closed_once_the_device_has_everything) {
+  Town town({.script = {.ending_time = seconds(30)}});
+  ASSERT_TRUE(town.open());
+  end_in_order(town);
+  town.world.run(seconds(29));
+  EXPECT_EQ(town.agent.count<pair::FlowClosed>(), 0u);
+  EXPECT_EQ(town.agent.open_flows(), 1u);
+  town.world.run(seconds(2));
+  ASSERT_EQ(town.agent.count<pair::FlowClosed>(), 1u);
+  EXPECT_EQ(town.agent.all<pair::FlowClosed>()[0].bytes_to_device, 3u);
+}
+
+TEST(Ending, the_session_waits_for_a_flow_that_ended_in_order_no_longer_than_its_logout_may_take) {
+  for (const Duration ending_time : {Duration(milliseconds(300)), Duration(hours(1))}) {
+    Town town({.script = {.ending_time = ending_time}});
+    ASSERT_TRUE(town.open());
+    end_in_order(town);
+    const Instant asked_at = town.world.now;
+    town.agent.close();
+    town.world.run(seconds(5));
+    ASSERT_TRUE(town.agent.end());
+    EXPECT_GE(town.agent.ended_at() - asked_at, std::min<Duration>(ending_time, milliseconds(900)) - milliseconds(10));
+    EXPECT_LE(town.agent.ended_at() - asked_at, milliseconds(900));
+    EXPECT_EQ(town.agent.open_flows(), 0u);
+    EXPECT_TRUE(town.agent.all<pair::LoggedOut>()[0].told);
+  }
+}
+
+TEST(Ending, a_flow_that_ended_in_order_is_cut_with_its_engineer) {
+  Town town({.script = {.ending_time = hours(1)}});
+  ASSERT_TRUE(town.open());
+  end_in_order(town);
+  town.servers.control.box.delete_node(town.alice.node_key());
+  town.world.run(seconds(5));
+  EXPECT_EQ(town.agent.open_flows(), 0u);
+}
+
 TEST(Ending, a_later_end_counts_if_it_is_heard_before_the_first_one) {
   Town town({.script = for_minutes(5)});
   ASSERT_TRUE(town.open());

@@ -16,11 +16,12 @@ struct SerialReadingTest : testing::Test {
   std::unique_ptr<SerialReading> start(Duration within) {
     auto socket = io::connect_udp({*IpAddress::parse("127.0.0.1"), 161});
     if (!socket) return nullptr;
-    auto started = SerialReading::start(loop, processes, QUOIN_SPAWN_PROBE, std::move(*socket), "public", within,
-                                        [this](const pair::SerialAnswer& answer) { outcome = answer.outcome; });
+    auto started = SerialReading::start(loop, closer, processes, QUOIN_SPAWN_PROBE, std::move(*socket), "public",
+                                        within, [this](const pair::SerialAnswer& answer) { outcome = answer.outcome; });
     return started ? std::move(*started) : nullptr;
   }
   io::Loop loop;
+  io::Closer closer;
   SerialReading::Processes processes;
   std::optional<pair::SerialOutcome> outcome;
 };
