@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/secret.h"
+#include "current_host.h"
 #include "dial_answers.h"
 #include "gate/commands.h"
 #include "io/accounts.h"
@@ -30,22 +31,7 @@ StartFailure of_file(const io::FileFailure& file) {
   return {of_system ? gate::ExitCode::failed : gate::ExitCode::wrong_usage, file.text};
 }
 
-Result<gate::HostView, std::string> current_host_view() {
-  const auto view = io::read_host_view();
-  if (!view) return failure(view.error().text());
-  return host_view(*view);
-}
-
 }  // namespace
-
-gate::HostView host_view(const io::HostView& view) {
-  gate::HostView out;
-  for (const auto& entry : view.addresses) out.interfaces.push_back({entry.address, entry.prefix.length()});
-  out.networks = view.networks;
-  out.gateways = view.gateways;
-  out.dns_servers = view.dns_servers;
-  return out;
-}
 
 Result<std::unique_ptr<AgentProcess>, StartFailure> AgentProcess::create(io::Loop& loop, gate::Config config,
                                                                          Programs programs) {
@@ -232,6 +218,11 @@ void AgentProcess::perform(gate::Effect& effect) {
     return;
   }
   if (auto* bind = std::get_if<gate::BindUdp>(&effect)) return perform(*bind);
+  if (auto* connect = std::get_if<gate::ConnectUdp>(&effect)) return perform(*connect);
+  if (auto* disconnect = std::get_if<gate::DisconnectUdp>(&effect)) {
+    if (const auto kept = handles_.extract(disconnect->handle)) io::disconnect_udp(kept.mapped());
+    return;
+  }
   if (auto* close = std::get_if<gate::CloseHandle>(&effect)) {
     if (close->reset && handles_.contains(close->handle)) io::reset_at_close(handles_.at(close->handle).number());
     handles_.erase(close->handle);
@@ -267,6 +258,13 @@ Result<io::Descriptor, std::string> AgentProcess::take(const gate::Descriptor& w
   switch (wanted.kind) {
     case gate::DescriptorKind::control_roots: return open_control_roots(config_);
     case gate::DescriptorKind::relay_roots: return open_relay_roots(config_);
+    case gate::DescriptorKind::copy: {
+      const auto kept = handles_.find(wanted.handle);
+      if (kept == handles_.end()) return failure<std::string>("what belongs to the message is gone");
+      auto copy = io::duplicate(kept->second);
+      if (!copy) return failure(copy.error().text());
+      return std::move(*copy);
+    }
     case gate::DescriptorKind::handle: break;
   }
   auto kept = handles_.extract(wanted.handle);
@@ -303,6 +301,19 @@ void AgentProcess::perform(const gate::BindUdp& effect) {
   if (auto socket = io::open_udp(IpVersion::v4)) bound.ipv4 = keep(std::move(*socket));
   if (auto socket = io::open_udp(IpVersion::v6)) bound.ipv6 = keep(std::move(*socket));
   handle(bound);
+}
+
+void AgentProcess::perform(const gate::ConnectUdp& effect) {
+  const auto beside = handles_.find(effect.beside);
+  auto socket = beside == handles_.end() ? failure(io::SystemError{"connect a UDP socket", EBADF})
+                                         : io::open_udp_beside(beside->second, effect.to);
+  if (socket) return handle(gate::Dialled{effect.task, keep(std::move(*socket)), effect.to});
+  const bool is_way = io::is_about_the_way(socket.error());
+  if (!is_way && !std::exchange(udp_failure_told_, true)) {
+    io::log(io::LogLevel::error,
+            "tunnels cannot send datagrams, so that all goes through relays: " + socket.error().text());
+  }
+  handle(gate::DialFailed{effect.task, is_way ? pair::Unanswered::unreachable : pair::Unanswered::too_many});
 }
 
 // ---- errands

@@ -76,6 +76,7 @@ class AgentProcess {
   void perform(const gate::StartChild& effect);
   void perform(const gate::SendToChild& effect);
   void perform(const gate::BindUdp& effect);
+  void perform(const gate::ConnectUdp& effect);
   void perform(const gate::Resolve& effect);
   void perform(const gate::Dial& effect);
   void dial_through_proxy(const gate::Dial& effect);
@@ -114,8 +115,7 @@ class AgentProcess {
   std::map<gate::HandleId, io::Descriptor> handles_;
   std::uint64_t last_id_ = 0;
   bool is_draining_ = false;
+  bool udp_failure_told_ = false;
 };
-
-gate::HostView host_view(const io::HostView& view);
 
 }  // namespace quoin::apps

@@ -51,8 +51,7 @@ int main(int argc, char**) {
   gate = std::make_unique<io::Seqpacket>(loop, std::move(pair_end), 1, std::move(handlers));
   io::Timer patience(loop, [&] { loop.stop(); });
   patience.set(io::now() + pair::serial_wait + seconds(1));
-  if (!io::enter_sandbox(io::usual_violation, io::Sending::where_connected))
-    return refuse("cannot give up its rights: the kernel refuses the sandbox");
+  if (!io::enter_sandbox()) return refuse("cannot give up its rights: the kernel refuses the sandbox");
   loop.run();
   return 0;
 }

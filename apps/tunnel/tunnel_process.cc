@@ -75,13 +75,14 @@ void TunnelProcess::begin(const pair::Begin& begin, std::vector<io::Descriptor>&
 
 void TunnelProcess::adopt_sockets(const pair::UdpSockets& sockets, std::vector<io::Descriptor>& descriptors) {
   held_run_.reset();
+  endpoints_.clear();
   ipv4_ = {};
   ipv6_ = {};
   std::size_t next = 0;
   if (sockets.has_ipv4) ipv4_.socket = std::make_unique<io::UdpSocket>(loop_, std::move(descriptors[next++]));
   if (sockets.has_ipv6) ipv6_.socket = std::make_unique<io::UdpSocket>(loop_, std::move(descriptors[next++]));
-  if (ipv4_.socket) wait_for_datagrams(false);
-  if (ipv6_.socket) wait_for_datagrams(true);
+  if (ipv4_.socket) wait_for_datagrams(IpVersion::v4);
+  if (ipv6_.socket) wait_for_datagrams(IpVersion::v6);
   tunnel_->set_sockets({.ipv4 = sockets.has_ipv4, .ipv6 = sockets.has_ipv6}, io::now());
 }
 
@@ -91,6 +92,9 @@ void TunnelProcess::handle_connected(pair::RequestId request, io::Descriptor soc
     add_link(*stream, std::move(socket));
   } else if (const auto* flow = std::get_if<tunnel::ForFlow>(&purpose)) {
     devices_->add(*flow, std::move(socket));
+  } else if (const auto* endpoint = std::get_if<tunnel::ForEndpoint>(&purpose)) {
+    endpoints_[endpoint->endpoint] = {.socket = std::make_unique<io::UdpSocket>(loop_, std::move(socket))};
+    wait_for_datagrams(endpoint->endpoint);
   }
 }
 
@@ -206,23 +210,46 @@ bool TunnelProcess::write_stream(node::StreamId id) {
 // ---- datagrams
 // ----------------------------------------------------------------------------------------------------------
 
-void TunnelProcess::wait_for_datagrams(bool ipv6) {
-  (ipv6 ? ipv6_ : ipv4_).socket->wait_readable([this, ipv6] {
-    receive_datagrams(ipv6);
+TunnelProcess::UdpPort* TunnelProcess::port(const PortName& name) {
+  if (const auto* version = std::get_if<IpVersion>(&name)) {
+    UdpPort& receives = *version == IpVersion::v4 ? ipv4_ : ipv6_;
+    return receives.socket ? &receives : nullptr;
+  }
+  const auto found = endpoints_.find(std::get<Endpoint>(name));
+  return found == endpoints_.end() ? nullptr : &found->second;
+}
+
+void TunnelProcess::wait_for_datagrams(const PortName& name) {
+  port(name)->socket->wait_readable([this, name] {
+    receive_datagrams(name);
     drain();
   });
 }
 
-void TunnelProcess::receive_datagrams(bool ipv6) {
-  io::UdpSocket& socket = *(ipv6 ? ipv6_ : ipv4_).socket;
+void TunnelProcess::receive_datagrams(const PortName& name) {
   for (int turn = 0; turn < bursts_per_turn; turn++) {
-    const auto burst = socket.receive_burst(burst_space_);
-    if (!burst) break;
-    tunnel_->handle_datagrams(burst->from, burst->bytes, burst->segment_bytes, io::now());
-    perform_effects();  // the device's sockets take what came before the next burst overwrites nothing but grows the
-                        // queue
+    const UdpPort* from = port(name);
+    if (!from || !receive_burst(*from->socket)) break;
   }
-  wait_for_datagrams(ipv6);
+  if (port(name)) wait_for_datagrams(name);
+}
+
+bool TunnelProcess::receive_burst(io::UdpSocket& socket) {
+  const auto burst = socket.receive_burst(burst_space_);
+  if (!burst) return false;
+  tunnel_->handle_datagrams(burst->from, burst->bytes, burst->segment_bytes, io::now());
+  perform_effects();  // the device's sockets take what came before the next burst overwrites nothing but grows the
+                      // queue
+  return true;
+}
+
+// What has arrived at it would be lost; what comes later arrives at the socket that is not connected.
+void TunnelProcess::close_endpoint(const Endpoint& endpoint) {
+  const auto closed = endpoints_.extract(endpoint);
+  if (!closed) return;
+  if (held_run_ && held_run_->to == endpoint) held_run_.reset();
+  for (int turn = 0; turn < bursts_per_turn && receive_burst(*closed.mapped().socket); turn++) {
+  }
 }
 
 bool TunnelProcess::send_datagrams() {
@@ -230,13 +257,14 @@ bool TunnelProcess::send_datagrams() {
   for (;;) {
     if (!held_run_) held_run_ = tunnel_->poll_udp(io::now());
     if (!held_run_) return any;
-    UdpPort& port = held_run_->to.address.is_v4() ? ipv4_ : ipv6_;
-    if (port.socket && port.waits_to_write) return any;
-    if (!port.socket) {
+    const auto found = endpoints_.find(held_run_->to);
+    if (found == endpoints_.end()) {
       held_run_.reset();
       continue;
     }
-    const auto sent = port.socket->send_burst(held_run_->to, held_run_->segments, held_run_->segment_bytes);
+    UdpPort& port = found->second;
+    if (port.waits_to_write) return any;
+    const auto sent = port.socket->send_burst(held_run_->segments, held_run_->segment_bytes);
     if (sent && *sent < held_run_->segments.size()) {
       held_run_->segments = held_run_->segments.subspan(*sent);
       any = true;
@@ -266,6 +294,8 @@ void TunnelProcess::perform_effects() {
       if (!pair_.send(pair::encode(send->message))) return loop_.stop();
     } else if (const auto* close = std::get_if<tunnel::CloseStream>(&*effect)) {
       remove_link(close->stream);
+    } else if (const auto* sender = std::get_if<tunnel::CloseEndpoint>(&*effect)) {
+      close_endpoint(sender->endpoint);
     } else if (const auto* work = std::get_if<tunnel::FlowWork>(&*effect)) {
       devices_->work(work->flow);
     } else if (const auto* finish = std::get_if<tunnel::FinishDevice>(&*effect)) {

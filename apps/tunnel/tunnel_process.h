@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "device_sockets.h"
@@ -44,8 +45,14 @@ class TunnelProcess {
   void add_link(const tunnel::ForStream& purpose, io::Descriptor socket);
   void remove_link(node::StreamId stream);
 
-  void wait_for_datagrams(bool ipv6);
-  void receive_datagrams(bool ipv6);
+  // Of the two sockets that only receive, and of those of the endpoints, which send too. Each is named by where it is
+  // kept, since it may be gone when it is called upon.
+  using PortName = std::variant<IpVersion, Endpoint>;
+  UdpPort* port(const PortName& name);
+  void wait_for_datagrams(const PortName& name);
+  void receive_datagrams(const PortName& name);
+  bool receive_burst(io::UdpSocket& socket);  // false: none is there. May close sockets, this one among them
+  void close_endpoint(const Endpoint& endpoint);
   bool send_datagrams();  // whether anything left
   void read_stream(node::StreamId stream);
   bool write_streams();
@@ -76,6 +83,7 @@ class TunnelProcess {
   std::vector<std::unique_ptr<Link>> ended_links_;  // destroyed once their own callbacks have returned
   std::map<node::StreamId, bool> waits_to_write_;
   UdpPort ipv4_, ipv6_;
+  std::map<Endpoint, UdpPort> endpoints_;
   Buffer burst_space_;
   std::optional<node::UdpRun> held_run_;  // its socket is full
 };

@@ -4,10 +4,13 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <string>
 
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <linux/io_uring.h>
 #include <netinet/in.h>
+#include <netinet/udp.h>
 #include <sched.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
@@ -33,11 +36,19 @@ void expect_refused(const char* call, long result) {
   if (!refused) allowed++;
 }
 
+sockaddr_in at(const char* address) {
+  sockaddr_in out{};
+  out.sin_family = AF_INET;
+  out.sin_port = htons(9);
+  inet_pton(AF_INET, address, &out.sin_addr);
+  return out;
+}
+
 }  // namespace
 
 int main() {
   using namespace quoin;
-  // What a taken-over process may hold: its end of the pair, a bound and a connected socket from its gate.
+  // What a taken-over process may hold: its end of the pair, and sockets from its gate, bound and connected ones.
   constexpr int pair_end = io::spawned_pair_number;
   int pair[2];
   if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair) != 0) return 2;
@@ -45,15 +56,15 @@ int main() {
   io::prepare_tls();
   io::Loop loop;
   const int udp = socket(AF_INET, SOCK_DGRAM, 0);
+  const int connected = socket(AF_INET, SOCK_DGRAM, 0);
+  sockaddr_in peer = at("127.0.0.1");
+  if (connect(connected, reinterpret_cast<const sockaddr*>(&peer), sizeof peer) != 0) return 2;
   const int tcp = socket(AF_INET, SOCK_STREAM, 0);
   if (!io::enter_sandbox(io::SandboxViolation::refuse)) {
     std::puts("the sandbox could not be entered");
     return 2;
   }
-  sockaddr_in there{};
-  there.sin_family = AF_INET;
-  there.sin_port = htons(9);
-  there.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  const sockaddr_in there = at("127.0.0.1");
   const auto* address = reinterpret_cast<const sockaddr*>(&there);
   char* const nothing[] = {nullptr};
   io_uring_params parameters{};
@@ -64,6 +75,30 @@ int main() {
   expect_refused("connect", syscall(SYS_connect, tcp, address, sizeof there));
   expect_refused("connect of udp", syscall(SYS_connect, udp, address, sizeof there));
   expect_refused("bind", syscall(SYS_bind, udp, address, sizeof there));
+  for (const int socket : {udp, connected, tcp, pair[0]}) {
+    for (const char* text : {"127.0.0.1", "192.168.77.50", "224.0.0.251", "255.255.255.255", "203.0.113.7"}) {
+      sockaddr_in elsewhere = at(text);
+      char byte = 'x';
+      iovec part{&byte, 1};
+      mmsghdr message{};
+      message.msg_hdr.msg_name = &elsewhere;
+      message.msg_hdr.msg_namelen = sizeof elsewhere;
+      message.msg_hdr.msg_iov = &part;
+      message.msg_hdr.msg_iovlen = 1;
+      const std::string where = std::string(" to ") + text;
+      expect_refused(("sendto" + where).c_str(),
+                     syscall(SYS_sendto, socket, &byte, 1, 0, &elsewhere, sizeof elsewhere));
+      expect_refused(("sendmsg" + where).c_str(), syscall(SYS_sendmsg, socket, &message.msg_hdr, 0));
+      expect_refused(("sendmmsg" + where).c_str(), syscall(SYS_sendmmsg, socket, &message, 1, 0));
+    }
+  }
+  const int on = 1;
+  expect_refused("sendto that waits for more", syscall(SYS_sendto, connected, "x", 1, MSG_MORE, nullptr, 0));
+  expect_refused("setsockopt of a cork", syscall(SYS_setsockopt, connected, SOL_UDP, UDP_CORK, &on, sizeof on));
+  expect_refused("setsockopt of broadcast",
+                 syscall(SYS_setsockopt, connected, SOL_SOCKET, SO_BROADCAST, &on, sizeof on));
+  expect_refused("setsockopt of a source route",
+                 syscall(SYS_setsockopt, connected, SOL_IP, IP_OPTIONS, &on, sizeof on));
   expect_refused("listen", syscall(SYS_listen, tcp, 1));
   expect_refused("accept4", syscall(SYS_accept4, tcp, nullptr, nullptr, 0));
   expect_refused("openat", syscall(SYS_openat, AT_FDCWD, "/etc/passwd", O_RDONLY));

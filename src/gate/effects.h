@@ -41,6 +41,7 @@ enum class DescriptorKind : std::uint8_t {
   control_roots,  // a file opened for reading: control.ca_file, or the system's roots
   relay_roots,    // relay.ca_file, or the system's roots
   handle,         // what a HandleId names; the edge closes its copy once it is sent or could not be sent
+  copy,           // of what a HandleId names; the edge keeps its own
 };
 struct Descriptor {
   DescriptorKind kind;
@@ -55,6 +56,15 @@ struct SendToChild {
 };
 struct BindUdp {  // answered by UdpBound; the edge may give new sockets at any later time with another UdpBound
   SessionId session;
+};
+// A UDP socket on the local port of `beside`, connected to `to`. Answered by Dialled or DialFailed.
+struct ConnectUdp {
+  TaskId task;
+  HandleId beside;
+  Endpoint to;
+};
+struct DisconnectUdp {  // nobody can send with it any more, whoever has a copy; the edge closes its own
+  HandleId handle;
 };
 struct CloseHandle {
   HandleId handle;
@@ -135,8 +145,8 @@ struct WriteLog {  // a warning for whoever reads the log. Names the device as t
 };
 struct Finished {};  // after StopRequested: nothing is left to do, the process may end
 
-using Effect = std::variant<StartChild, MoveChildsEnd, KillChild, SendToChild, BindUdp, CloseHandle, Resolve, Dial,
-                            Ping, LookupNeighbour, ReadSerial, ReadJoinKey, CancelTask, AppendAudit, SendReply,
-                            SendUpdate, WriteLog, Finished>;
+using Effect = std::variant<StartChild, MoveChildsEnd, KillChild, SendToChild, BindUdp, ConnectUdp, DisconnectUdp,
+                            CloseHandle, Resolve, Dial, Ping, LookupNeighbour, ReadSerial, ReadJoinKey, CancelTask,
+                            AppendAudit, SendReply, SendUpdate, WriteLog, Finished>;
 
 }  // namespace quoin::gate

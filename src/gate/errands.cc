@@ -60,8 +60,12 @@ bool Errands::is_crowded(const std::string& engineer) const {
          flows_.open_of(engineer) + his >= Flows::open_of_one_max;
 }
 
+bool Errands::is_in_use(pair::RequestId request) const {
+  return flows_.has(request) || owed_.contains(request) || endpoint_sockets_.owes(request);
+}
+
 bool Errands::claim(pair::RequestId request) {
-  return !flows_.has(request) && owed_.insert(request).second;
+  return !is_in_use(request) && owed_.insert(request).second;
 }
 
 void Errands::fail(pair::RequestId request, pair::Unanswered why) {

@@ -20,6 +20,7 @@
 #include "gate/admissions.h"
 #include "gate/budget.h"
 #include "gate/desk.h"
+#include "gate/endpoint_sockets.h"
 #include "gate/flows.h"
 #include "gate/ftp_data_ports.h"
 #include "gate/inputs.h"
@@ -55,15 +56,17 @@ class Errands {
   };
 
   Errands(SessionId session, const DeviceConfig& device, Desk& desk, const Admissions& admissions, Flows& flows,
-          Recognition& recognition)
+          Recognition& recognition, const EndpointSockets& endpoint_sockets)
       : session_(session),
         device_(device),
         desk_(desk),
         admissions_(admissions),
         flows_(flows),
         recognition_(recognition),
+        endpoint_sockets_(endpoint_sockets),
         ftp_ports_(device.ftp_passive_ports) {}
 
+  bool is_in_use(pair::RequestId request) const;
   void device_looked_at(Instant now);  // what waited for that goes on, or comes to nothing
 
   [[nodiscard]] Trouble handle(const pair::DialControl& request, Instant now);
@@ -189,6 +192,7 @@ class Errands {
   const Admissions& admissions_;
   Flows& flows_;
   Recognition& recognition_;
+  const EndpointSockets& endpoint_sockets_;  // which answers requests of its own
   PortTrouble port_trouble_;
   std::map<TaskId, Errand> errands_;
   std::vector<Waiting> awaiting_look_;

@@ -414,12 +414,13 @@ TEST(GateFlows, problems_show_in_the_status_until_they_are_solved) {
 TEST(GateFlows, udp_sockets_can_be_replaced_at_any_time) {
   Site site;
   const SessionId session = site.open_with_alice();
-  site.handles = {801};
+  site.bound_udp.insert(801);
   site.give(UdpBound{session, 801, std::nullopt});
   const auto told = site.told<pair::UdpSockets>(session);
   ASSERT_EQ(told.size(), 2U);
   EXPECT_TRUE(told[1].has_ipv4);
   EXPECT_FALSE(told[1].has_ipv6);
+  EXPECT_EQ(site.bound_udp, std::set<HandleId>{801});
   EXPECT_TRUE(site.handles.empty());
 }
 

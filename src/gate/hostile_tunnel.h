@@ -12,7 +12,7 @@ class HostileTunnel {
   explicit HostileTunnel(Random& random) : random_(random) {}
 
   pair::FromTunnel anything() {
-    switch (random_.below(16)) {
+    switch (random_.below(19)) {
       case 0: return pair::DialControl{request()};
       case 1: return pair::DialRelay{request(), 900, host(), maybe_address(), maybe_address(), port()};
       case 2: return pair::ResolveStun{request(), host(), maybe_address(), maybe_address(), port()};
@@ -30,6 +30,9 @@ class HostileTunnel {
       case 10: return pair::FlowClosed{request(), random_.u64(), random_.u64()};
       case 11: return pair::Problem{problem(), "text"};
       case 12: return pair::FtpData{key(), port()};
+      case 13:
+      case 14: return pair::WantEndpoint{request(), {address(), port()}};
+      case 15: return pair::EndpointUnneeded{{address(), port()}};
       default: return valid_report();
     }
   }

@@ -16,7 +16,8 @@ Session::Session(SessionId id, const DeviceConfig& device, Warrant warrant, Desk
       desk_(desk),
       flows_(device.name, desk.audit),
       recognition_(id, device, desk),
-      errands_(id, device, desk, admissions_, flows_, recognition_),
+      endpoint_sockets_(id, desk),
+      errands_(id, device, desk, admissions_, flows_, recognition_, endpoint_sockets_),
       opening_ends_(now + opening_max),
       messages_counted_(now) {}
 
@@ -68,18 +69,12 @@ void Session::introduce() {
 }
 
 void Session::handle(const UdpBound& sockets) {
-  const bool wanted = child_ == Child::running && (phase_ == Phase::starting || phase_ == Phase::open);
-  std::vector<Descriptor> descriptors;
-  for (const auto& socket : {sockets.ipv4, sockets.ipv6}) {
-    if (!socket) continue;
-    if (wanted) {
-      descriptors.push_back({DescriptorKind::handle, *socket});
-    } else {
-      desk_.emit(CloseHandle{*socket});
-    }
+  if (child_ == Child::running && (phase_ == Phase::starting || phase_ == Phase::open)) {
+    return endpoint_sockets_.bound(sockets);
   }
-  if (!wanted) return;
-  desk_.send(id_, pair::UdpSockets{sockets.ipv4.has_value(), sockets.ipv6.has_value()}, std::move(descriptors));
+  for (const auto& socket : {sockets.ipv4, sockets.ipv6}) {
+    if (socket) desk_.emit(CloseHandle{*socket});
+  }
 }
 
 void Session::opened(WallTime wall, Instant now) {
@@ -155,6 +150,7 @@ void Session::leave(Ending&& ending, bool at_once, WallTime wall, Instant now) {
   }
   desk_.lock.close(device_.name);
   errands_.cancel_all();
+  endpoint_sockets_.end();
   recognition_.cancel_all();
   const bool granted = phase_ > Phase::recording || (grant_ && !desk_.audit.is_void(*grant_));
   if (granted) {
@@ -191,6 +187,7 @@ void Session::kill(Instant now) {
 
 void Session::finish(WallTime wall) {
   errands_.cancel_all();
+  endpoint_sockets_.end();
   recognition_.cancel_all();
   flows_.end_all(wall);
   phase_ = Phase::gone;
@@ -219,12 +216,17 @@ void Session::child_unreachable(const std::string& why, WallTime wall, Instant n
 void Session::host_changed(WallTime wall, Instant now) {
   if (phase_ == Phase::closing || phase_ == Phase::gone) return;
   if (!desk_.knows_host()) {
-    if (is_opening()) end(unknown_host_ending(desk_.host_trouble()), wall, now);
-    return;
+    if (is_opening()) return end(unknown_host_ending(desk_.host_trouble()), wall, now);
+    return sockets_are_void();
   }
   const auto refusal = guard_device(device_.address, device_.known_by(), desk_.host());
   if (refusal || !desk_.host_fits()) return trouble(Errands::Trouble::guard_refuses, wall, now);
   recognition_.host_changed(now);
+  sockets_are_void();
+}
+
+void Session::sockets_are_void() {
+  endpoint_sockets_.judge_anew();
   if (child_ == Child::running) desk_.send(id_, pair::OwnPrefixes{desk_.own_prefixes()});
 }
 

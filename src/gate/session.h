@@ -16,6 +16,7 @@
 #include "gate/admissions.h"
 #include "gate/commands.h"
 #include "gate/desk.h"
+#include "gate/endpoint_sockets.h"
 #include "gate/errands.h"
 #include "gate/flows.h"
 #include "gate/inputs.h"
@@ -98,7 +99,8 @@ class Session {
   std::string device_problem() const;
 
   void start(WallTime wall, Instant now);
-  void introduce();  // the first message to a tunnel
+  void sockets_are_void();  // that datagrams are sent by; the tunnel asks anew for those it needs
+  void introduce();         // the first message to a tunnel
   // What a problem is about in detail: in the tunnel's words, or in ours where it was the proxy.
   std::string detail_of(pair::ProblemKind kind) const;
   const std::optional<Errands::ProxyRefusal>& proxy_refusal(pair::ProblemKind kind) const;
@@ -121,6 +123,8 @@ class Session {
   void on(const pair::WantJoinKey& m, WallTime wall, Instant now) { trouble(errands_.handle(m), wall, now); }
   void on(const pair::DialService& m, WallTime wall, Instant now);
   void on(const pair::FtpData& m, WallTime wall, Instant now);
+  void on(const pair::WantEndpoint& m, WallTime wall, Instant now);
+  void on(const pair::EndpointUnneeded& m, WallTime, Instant) { endpoint_sockets_.handle(m); }
   void on(const pair::PingDevice& m, WallTime wall, Instant now);
   void on(const pair::Admit& m, WallTime wall, Instant now);
   void on(const pair::Registered& m, WallTime wall, Instant now);
@@ -139,6 +143,7 @@ class Session {
   Admissions admissions_;
   Flows flows_;
   Recognition recognition_;
+  EndpointSockets endpoint_sockets_;
   Errands errands_;
 
   Phase phase_ = Phase::checking;

@@ -17,9 +17,11 @@ void Session::handle(SerialRead&& result, WallTime wall, Instant now) {
 void Session::handle(Dialled&& result, WallTime wall, Instant now) {
   // The door may have shut while the device took its time to answer.
   if (past_deadline(wall, now)) return desk_.emit(CloseHandle{result.socket});
+  if (endpoint_sockets_.handle(result)) return;
   trouble(errands_.handle(result, wall), wall, now);
 }
 void Session::handle(DialFailed&& result, WallTime wall, Instant now) {
+  if (endpoint_sockets_.handle(result)) return;
   trouble(errands_.handle(result, wall, now), wall, now);
 }
 

@@ -90,6 +90,11 @@ void Session::on(const pair::PingDevice& m, WallTime wall, Instant now) {
   trouble(errands_.handle(m, warrant_, wall, now), wall, now);
 }
 
+void Session::on(const pair::WantEndpoint& m, WallTime wall, Instant now) {
+  if (errands_.is_in_use(m.request)) return trouble(Errands::Trouble::broke_rules, wall, now);
+  endpoint_sockets_.handle(m, now);
+}
+
 void Session::on(const pair::Admit& m, WallTime wall, Instant) {
   const crypto::NodePublicKey own_key = registered_ ? registered_->node_key : crypto::NodePublicKey();
   const Admissions::Answer answer = admissions_.judge(m, warrant_.engineers, own_key);

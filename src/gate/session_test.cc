@@ -44,7 +44,8 @@ TEST_F(SessionAlone, errands_ask_the_dial_guard_before_each_dial_and_ping) {
   Admissions admissions;
   Flows flows("mfp", desk_.audit);
   Recognition recognition(1, *desk_.config.device("mfp"), desk_);
-  Errands errands(1, *desk_.config.device("mfp"), desk_, admissions, flows, recognition);
+  EndpointSockets endpoint_sockets(1, desk_);
+  Errands errands(1, *desk_.config.device("mfp"), desk_, admissions, flows, recognition, endpoint_sockets);
   recognition.check(now);
   ASSERT_EQ(admissions.judge({node_key(1), "alice@example.com", false}, {"*"}, {}).verdict,
             Admissions::Verdict::recording);
@@ -70,7 +71,8 @@ TEST_F(SessionAlone, flows_have_a_rate_so_that_their_records_do_not_fill_a_disk)
   Admissions admissions;
   Flows flows("mfp", desk_.audit);
   Recognition recognition(1, *desk_.config.device("mfp"), desk_);
-  Errands errands(1, *desk_.config.device("mfp"), desk_, admissions, flows, recognition);
+  EndpointSockets endpoint_sockets(1, desk_);
+  Errands errands(1, *desk_.config.device("mfp"), desk_, admissions, flows, recognition, endpoint_sockets);
   admissions.judge({node_key(1), "alice@example.com", false}, {"*"}, {});
   admissions.recorded_under(node_key(1), desk_.audit.add(EngineerAdmitted{}, wall));
   write_records();
@@ -101,7 +103,8 @@ TEST_F(SessionAlone, the_name_of_the_control_server_does_not_lead_to_a_metadata_
   const Admissions admissions;
   Flows flows("mfp", desk_.audit);
   Recognition recognition(1, *desk_.config.device("mfp"), desk_);
-  Errands errands(1, *desk_.config.device("mfp"), desk_, admissions, flows, recognition);
+  EndpointSockets endpoint_sockets(1, desk_);
+  Errands errands(1, *desk_.config.device("mfp"), desk_, admissions, flows, recognition, endpoint_sockets);
   ASSERT_EQ(errands.handle(pair::DialControl{1}, now), Errands::Trouble::none);
   ASSERT_EQ(effects<Resolve>().size(), 1U);
   const TaskId task = effects<Resolve>()[0].task;
@@ -115,7 +118,8 @@ TEST_F(SessionAlone, servers_are_looked_for_at_a_rate) {
   const Admissions admissions;
   Flows flows("mfp", desk_.audit);
   Recognition recognition(1, *desk_.config.device("mfp"), desk_);
-  Errands errands(1, *desk_.config.device("mfp"), desk_, admissions, flows, recognition);
+  EndpointSockets endpoint_sockets(1, desk_);
+  Errands errands(1, *desk_.config.device("mfp"), desk_, admissions, flows, recognition, endpoint_sockets);
   const auto ask = [&](pair::RequestId id, Instant when) {
     desk_.effects.clear();
     EXPECT_EQ(errands.handle(pair::ResolveStun{id, "stun", at("203.0.113.20"), std::nullopt, 3478}, when),

@@ -19,6 +19,8 @@ SimulatedEdge::SimulatedEdge(Config settings, HostView view) : config(std::move(
 void SimulatedEdge::restart() {
   for (auto& [session, tunnel] : tunnels) tunnel.running = false;
   handles.clear();
+  bound_udp.clear();
+  connected_udp.clear();
   inputs_.clear();
   held_dials_.clear();
   held_appends_.clear();
@@ -75,9 +77,10 @@ void SimulatedEdge::settle() {
       if (const auto* changed = std::get_if<HostChanged>(&input)) knows_host_ = changed->host.has_value();
       gate->handle(std::move(input), wall, now);
     } else {
-      return;
+      break;
     }
   }
+  look_at_udp();
 }
 
 void SimulatedEdge::pass(Duration time) {
@@ -106,11 +109,12 @@ void SimulatedEdge::perform(Effect effect) {
   if (auto* send = std::get_if<SendToChild>(&effect)) on(*send);
   if (auto* dial = std::get_if<Dial>(&effect)) on(*dial);
   if (auto* append = std::get_if<AppendAudit>(&effect)) on(*append);
-  if (auto* bind = std::get_if<BindUdp>(&effect)) {
-    inputs_.push_back(UdpBound{bind->session, new_handle(), new_handle()});
-  }
+  if (auto* bind = std::get_if<BindUdp>(&effect)) on(*bind);
+  if (auto* connect = std::get_if<ConnectUdp>(&effect)) on(*connect);
+  if (auto* disconnect = std::get_if<DisconnectUdp>(&effect)) on(*disconnect);
   if (auto* close = std::get_if<CloseHandle>(&effect)) {
-    promise(handles.erase(close->handle) == 1, "only descriptors that are held are closed");
+    promise(handles.erase(close->handle) + bound_udp.erase(close->handle) + connected_udp.erase(close->handle) == 1,
+            "only descriptors that are held are closed");
     if (close->reset) reset_handles.insert(close->handle);
   }
   if (auto* resolve = std::get_if<Resolve>(&effect)) {
@@ -235,6 +239,10 @@ void SimulatedEdge::on(SendToChild& effect) {
   promise(effect.descriptors.size() == pair::descriptors_with(effect.message), "descriptors fit their message");
   promise(pair::encode(effect.message).size() <= pair::message_bytes_max, "messages fit a packet");
   for (const Descriptor& descriptor : effect.descriptors) {
+    if (descriptor.kind == DescriptorKind::copy) {
+      promise(bound_udp.contains(descriptor.handle) || connected_udp.contains(descriptor.handle),
+              "only descriptors that are held are sent");
+    }
     if (descriptor.kind != DescriptorKind::handle) continue;
     promise(handles.erase(descriptor.handle) == 1, "only descriptors that are held are sent");
     if (to_devices_.contains(descriptor.handle)) {

@@ -48,6 +48,7 @@ class SimulatedEdge {
   bool disk_works = true;
   bool children_start = true;
   bool hold_dials = false;  // they stay unanswered
+  std::optional<pair::Unanswered> connecting_udp_fails;
   bool hold_appends = false;
   bool hold_looks = false;                            // at the device: neighbours and serial numbers stay unknown
   bool hold_exits = false;                            // a killed child does not go
@@ -98,8 +99,10 @@ class SimulatedEdge {
   std::vector<Ping> pings;
   std::vector<LookupNeighbour> lookups;
   std::vector<ReadSerial> readings;
-  std::set<HandleId> handles;  // descriptors that the edge holds for the gate
-  std::set<HandleId> reset_handles;
+  std::set<HandleId> handles;                  // descriptors that the edge holds for the gate, to be handed over
+  std::set<HandleId> reset_handles;            // of these, closed with a reset
+  std::set<HandleId> bound_udp;                // and those that it keeps: that a tunnel receives datagrams with,
+  std::map<HandleId, Endpoint> connected_udp;  // and that it can send them with
   std::string audit_file;
   std::string audit_head;
   bool finished = false;
@@ -115,6 +118,9 @@ class SimulatedEdge {
   void on(const KillChild& effect);
   void on(SendToChild& effect);
   void on(const Dial& effect);
+  void on(const BindUdp& effect);
+  void on(const ConnectUdp& effect);
+  void on(const DisconnectUdp& effect);
   void on(const AppendAudit& effect);
   void on(const LookupNeighbour& effect);
   void on(const ReadSerial& effect);
@@ -122,6 +128,8 @@ class SimulatedEdge {
   void honest_answer(SessionId session, const pair::FromGate& message);
   void answer_dial(const Dial& dial);
   bool is_device(const Endpoint& to) const;
+  void promise_public(const Endpoint& endpoint);
+  void look_at_udp();
   void append(const AppendAudit& effect);
   void promise(bool kept, const char* what);
   KnownBy known_by(const IpAddress& device) const;

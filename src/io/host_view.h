@@ -19,11 +19,19 @@ struct InterfaceAddress {
   auto operator<=>(const InterfaceAddress&) const = default;
 };
 
+struct DefaultRoute {
+  std::uint32_t interface = 0;  // none: several
+  std::uint32_t metric = 0;
+  std::vector<IpAddress> gateways;
+  auto operator<=>(const DefaultRoute&) const = default;
+};
+
 struct HostView {
-  std::vector<InterfaceAddress> addresses;  // of every interface, loopback too; sorted
-  std::vector<Prefix> networks;             // on a link by a route, or the other end of one; sorted
-  std::vector<IpAddress> gateways;          // of every route; sorted
-  std::vector<IpAddress> dns_servers;       // of the system resolver; sorted
+  std::vector<InterfaceAddress> addresses;   // of every interface, loopback too; sorted
+  std::vector<Prefix> networks;              // on a link by a route, or the other end of one; sorted
+  std::vector<IpAddress> gateways;           // of every route; sorted
+  std::vector<DefaultRoute> default_routes;  // sorted
+  std::vector<IpAddress> dns_servers;        // of the system resolver; sorted
   bool operator==(const HostView&) const = default;
 };
 

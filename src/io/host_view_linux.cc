@@ -48,6 +48,7 @@ Result<HostView, SystemError> read_host_view_once() {
   RouteNetlink::Routes routes = TRY(netlink.routes());
   view.gateways = std::move(routes.gateways);
   view.networks = std::move(routes.on_link);
+  view.default_routes = std::move(routes.defaults);
   for (const InterfaceAddress& each : view.addresses) {
     if (!each.prefix.contains(each.address)) view.networks.push_back(each.prefix);
   }
@@ -55,6 +56,7 @@ Result<HostView, SystemError> read_host_view_once() {
   sort_and_unite(view.addresses);
   sort_and_unite(view.networks);
   sort_and_unite(view.gateways);
+  sort_and_unite(view.default_routes);
   sort_and_unite(view.dns_servers);
   return view;
 }

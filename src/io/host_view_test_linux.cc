@@ -32,6 +32,9 @@ TEST(HostView, has_links_and_gateways) {
   EXPECT_TRUE(has(*view, near_address, "192.0.2.0/24"));
   EXPECT_TRUE(has(*view, "2001:db8:1::1", "2001:db8:1::/64"));
   EXPECT_EQ(view->gateways, std::vector{*IpAddress::parse("192.0.2.254")});
+  ASSERT_EQ(view->default_routes.size(), 1U);
+  EXPECT_EQ(view->default_routes[0].gateways, view->gateways);
+  EXPECT_NE(view->default_routes[0].interface, 0U);
 }
 
 TEST(HostView, reports_a_change) {

@@ -25,6 +25,7 @@ class RouteNetlink {
     // are a way to the world and no network of this host, and not addresses of carriers' NATs, which no guard lets
     // pass.
     std::vector<Prefix> on_link;
+    std::vector<DefaultRoute> defaults;
   };
   Result<Routes, SystemError> routes();  // all of them, in the kernel's order
 

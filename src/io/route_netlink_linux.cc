@@ -202,7 +202,17 @@ Result<RouteNetlink::Routes, SystemError> RouteNetlink::routes() {
     if (!fixed) return;
     const std::size_t gateways_before = found.gateways.size();
     collect_gateways(attributes, found.gateways);
-    if (fixed->rtm_type != RTN_UNICAST || found.gateways.size() > gateways_before) return;
+    if (fixed->rtm_type != RTN_UNICAST) return;
+    if (fixed->rtm_dst_len == 0) {
+      DefaultRoute& route = found.defaults.emplace_back();
+      route.gateways.assign(found.gateways.begin() + static_cast<std::ptrdiff_t>(gateways_before),
+                            found.gateways.end());
+      each_attribute(attributes, [&](std::uint16_t type, Bytes value) {
+        if (type == RTA_OIF) route.interface = number_in(value);
+        if (type == RTA_PRIORITY) route.metric = number_in(value);
+      });
+    }
+    if (found.gateways.size() > gateways_before) return;
     each_attribute(attributes, [&](std::uint16_t type, Bytes value) {
       const auto network = type == RTA_DST ? IpAddress::from_bytes(value) : std::nullopt;
       if (!network || is_overlay(*network) || fixed->rtm_dst_len < (network->is_v4() ? 8 : 32)) return;

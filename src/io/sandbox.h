@@ -2,9 +2,10 @@
 //
 // Afterwards the process has no capability and can get none, cannot be dumped, and may make only the calls that the
 // table in sandbox_linux.cc allows: work on descriptors it has or is handed, memory that is never executable, time,
-// entropy, its own end. It cannot open, connect, bind, listen, start, trace or signal anything, nor send a descriptor
-// to its parent or shut the pair down, which stands where io/spawn.h puts it; and standard error, which must be open,
-// it can only write to, by write().
+// entropy, its own end. It cannot open, connect, bind, listen, start, trace or signal anything. No call remains that
+// takes an address: it sends only where a socket that it was handed is connected to, and never a descriptor. It cannot
+// shut down the pair, which stands where io/spawn.h puts it; and standard error, which must be open, it can only write
+// to, by write().
 //
 // To be made before: the Loop and every Timer (epoll, eventfd and timerfd are not made afterwards), prepare_tls(),
 // start_log().
@@ -27,12 +28,7 @@ constexpr SandboxViolation usual_violation = SandboxViolation::report;
 constexpr SandboxViolation usual_violation = SandboxViolation::kill;
 #endif
 
-// Where datagrams may be sent. `where_connected`: only where the socket that was handed over is connected to; no call
-// remains that takes an address. Seqpacket sends no descriptors then.
-enum class Sending { to_any_address, where_connected };
-
-Result<void, SystemError> enter_sandbox(SandboxViolation violation = usual_violation,
-                                        Sending sending = Sending::to_any_address);
+Result<void, SystemError> enter_sandbox(SandboxViolation violation = usual_violation);
 
 // From now on the kernel kills this process when the thread that started it ends (PR_SET_PDEATHSIG). `pair` is our end
 // of the socket pair which that process made; false if that process is our parent no longer, so that we go at once.

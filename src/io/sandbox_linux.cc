@@ -12,6 +12,8 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <linux/securebits.h>
+#include <netinet/in.h>
+#include <netinet/udp.h>
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -65,8 +67,8 @@ constexpr int allowed_calls[] = {
 
 // Every call but write() that is allowed below and works on the descriptor that is its first argument.
 constexpr int calls_on_descriptors[] = {
-    SYS_read,     SYS_readv,    SYS_writev, SYS_recvfrom,   SYS_recvmsg,     SYS_recvmmsg,    SYS_sendto, SYS_sendmsg,
-    SYS_sendmmsg, SYS_shutdown, SYS_close,  SYS_getsockopt, SYS_getsockname, SYS_getpeername, SYS_fcntl,  SYS_ioctl};
+    SYS_read,     SYS_readv, SYS_writev,     SYS_recvfrom,    SYS_recvmsg,     SYS_recvmmsg, SYS_sendto,
+    SYS_shutdown, SYS_close, SYS_getsockopt, SYS_getsockname, SYS_getpeername, SYS_fcntl,    SYS_ioctl};
 
 constexpr std::uint32_t low_half_of_argument(int index) {
   static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__);
@@ -176,26 +178,22 @@ std::uint32_t refusal_of(SandboxViolation violation) {
   return SECCOMP_RET_KILL_PROCESS;
 }
 
-std::vector<sock_filter> make_filter(SandboxViolation violation, Sending sending) {
+std::vector<sock_filter> make_filter(SandboxViolation violation) {
   Filter filter(refusal_of(violation));
   // Standard error is the gate's own, perhaps the terminal of a person or a socket of journald: to be written to, and
   // nothing else. Descriptors come over the pair and never go, and only the gate ends it.
   for (const int call : calls_on_descriptors) filter.refuse_with(call, 0, STDERR_FILENO);
-  for (const int call : {SYS_sendmsg, SYS_sendmmsg, SYS_shutdown}) filter.refuse_with(call, 0, spawned_pair_number);
-  // The calls that a packet meets.
-  switch (sending) {  // MSG_FASTOPEN connects
-    case Sending::to_any_address:
-      for (const int call : {SYS_sendto, SYS_sendmmsg}) filter.allow_without(call, 3, MSG_FASTOPEN);
-      filter.allow_without(SYS_sendmsg, 2, MSG_FASTOPEN);
-      break;
-    case Sending::where_connected: filter.allow_without(SYS_sendto, 3, MSG_FASTOPEN, 4); break;
-  }
+  filter.refuse_with(SYS_shutdown, 0, spawned_pair_number);
+  // The call that a packet meets. The fourth argument of sendto is the address. MSG_FASTOPEN connects, and what MSG_MORE
+  // holds back would leave for where the socket was connected to, after the gate has ended that.
+  filter.allow_without(SYS_sendto, 3, MSG_FASTOPEN | MSG_MORE, 4);
   for (const int call : allowed_calls) filter.allow(call);
   filter.allow_without(SYS_mmap, 2, PROT_EXEC, 4, no_file);  // that of standard error could be read and changed
   filter.allow_without(SYS_mprotect, 2, PROT_EXEC);
   filter.allow_with(SYS_ioctl, 1, FIONBIO);
   filter.allow_with(SYS_fcntl, 1, F_GETFL);
   filter.allow_with(SYS_fcntl, 1, F_SETFL);
+  filter.allow_with(SYS_setsockopt, 1, SOL_UDP, 2, UDP_SEGMENT);  // one call for many datagrams
   filter.allow_with(SYS_tgkill, 0, static_cast<std::uint32_t>(getpid()), 2, SIGABRT);  // abort()
   return filter.finished();
 }
@@ -225,11 +223,11 @@ void read_files_of_the_c_library() {
 
 }  // namespace
 
-Result<void, SystemError> enter_sandbox(SandboxViolation violation, Sending sending) {
+Result<void, SystemError> enter_sandbox(SandboxViolation violation) {
   read_files_of_the_c_library();
   TRY(forbid_core_dumps());
   TRY(drop_capabilities());
-  std::vector<sock_filter> filter = make_filter(violation, sending);
+  std::vector<sock_filter> filter = make_filter(violation);
   const sock_fprog program{static_cast<unsigned short>(filter.size()), filter.data()};
   if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &program) != 0) {
     return system_failure("install the seccomp filter");

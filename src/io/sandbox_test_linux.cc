@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
+#include <netinet/udp.h>
 #include <openssl/ssl.h>
 #include <poll.h>
 #include <sys/ioctl.h>
@@ -49,6 +50,7 @@ std::vector<Call> forbidden_calls(int socket_there, int timer_there) {
   static char* const arguments[] = {path, nullptr};
   static std::array<std::byte, 256> space;
   static msghdr message{};
+  static char nothing = 0;
   target.sin_family = AF_INET;
   target.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   target.sin_port = htons(9);
@@ -62,9 +64,15 @@ std::vector<Call> forbidden_calls(int socket_there, int timer_there) {
       {"bind", [s] { return syscall(SYS_bind, s, to, sizeof *to); }},
       {"listen", [s] { return syscall(SYS_listen, s, 1); }},
       {"accept4", [s] { return syscall(SYS_accept4, s, nullptr, nullptr, 0); }},
-      {"sendto with fast open", [s] { return syscall(SYS_sendto, s, path, 1, MSG_FASTOPEN, to, sizeof *to); }},
-      {"sendmsg with fast open", [s] { return syscall(SYS_sendmsg, s, &message, MSG_FASTOPEN); }},
-      {"sendmmsg with fast open", [s] { return syscall(SYS_sendmmsg, s, space.data(), 0, MSG_FASTOPEN); }},
+      {"sendto to an address", [s] { return syscall(SYS_sendto, s, &nothing, 1, 0, to, sizeof *to); }},
+      {"sendto with fast open", [s] { return syscall(SYS_sendto, s, &nothing, 1, MSG_FASTOPEN, nullptr, 0); }},
+      {"sendto that waits for more", [s] { return syscall(SYS_sendto, s, &nothing, 1, MSG_MORE, nullptr, 0); }},
+      {"sendmsg", [s] { return syscall(SYS_sendmsg, s, &message, 0); }},
+      {"sendmmsg", [s] { return syscall(SYS_sendmmsg, s, space.data(), 0, 0); }},
+      {"setsockopt of a cork", [s] { return syscall(SYS_setsockopt, s, SOL_UDP, UDP_CORK, space.data(), 4); }},
+      {"setsockopt of a broadcast", [s] { return syscall(SYS_setsockopt, s, SOL_SOCKET, SO_BROADCAST, &nothing, 4); }},
+      {"setsockopt of IP", [s] { return syscall(SYS_setsockopt, s, SOL_IP, IP_OPTIONS, space.data(), 4); }},
+      {"setsockopt of IPv6", [s] { return syscall(SYS_setsockopt, s, SOL_IPV6, IPV6_RTHDR, space.data(), 4); }},
       {"setsockopt of a mark", [s] { return syscall(SYS_setsockopt, s, SOL_SOCKET, SO_MARK, space.data(), 4); }},
       {"setsockopt of a device", [s] { return syscall(SYS_setsockopt, s, SOL_SOCKET, SO_BINDTODEVICE, "lo", 3); }},
       {"openat", [] { return syscall(SYS_openat, AT_FDCWD, path, O_RDONLY); }},
@@ -214,7 +222,7 @@ struct SendCalls {
   }
 };
 
-TEST(Sandbox, where_it_may_send_only_where_it_is_connected_it_cannot_send_elsewhere) {
+TEST(Sandbox, no_datagram_leaves_for_elsewhere_than_where_a_socket_is_connected) {
   const auto bound = [](const Descriptor& socket) {
     sockaddr_in name{};
     socklen_t length = sizeof name;
@@ -241,7 +249,7 @@ TEST(Sandbox, where_it_may_send_only_where_it_is_connected_it_cannot_send_elsewh
   EXPECT_EQ(waiting(other), 4);
   waiting(peer);
   const int status = status_of_child([&] {
-    if (!enter_sandbox(SandboxViolation::refuse, Sending::where_connected)) return 200;
+    if (!enter_sandbox(SandboxViolation::refuse)) return 200;
     return calls.refused();
   });
   munmap(page, 4096);
@@ -332,7 +340,7 @@ TEST(Sandbox, an_assertion_still_says_why) {
 
 // What a tunnel does all day: timers, entropy, lines on stderr, packets with descriptors, UDP bursts and TLS over a
 // socket that it was handed. Returns where it stopped; 0 is the end.
-int live_in_the_sandbox(Descriptor pair, const Buffer& roots_pem, Descriptor udp, Endpoint udp_peer) {
+int live_in_the_sandbox(Descriptor pair, const Buffer& roots_pem, Descriptor udp) {
   Loop loop;
   prepare_tls();
   start_log("sandboxed", LogLevel::error);
@@ -354,7 +362,7 @@ int live_in_the_sandbox(Descriptor pair, const Buffer& roots_pem, Descriptor udp
 
   UdpSocket socket(loop, std::move(udp));
   const Buffer segments(10 * 1280);
-  if (socket.send_burst(udp_peer, segments, 1280) != segments.size()) return 4;
+  if (socket.send_burst(segments, 1280) != segments.size() || !socket.sends_segments()) return 4;
 
   const auto roots = TlsRoots::parse(roots_pem);
   if (!roots) return 5;
@@ -380,7 +388,8 @@ TEST(Sandbox, leaves_a_tunnel_all_it_needs) {
   ASSERT_TRUE(pair);
   Loop loop;
   UdpSocket udp_peer(loop, udp_here());
-  Descriptor udp = udp_here();
+  auto udp = open_udp_beside(udp_here(), udp_peer.local());
+  ASSERT_TRUE(udp);
 
   testing::internal::CaptureStderr();
   const pid_t child = fork();
@@ -388,7 +397,7 @@ TEST(Sandbox, leaves_a_tunnel_all_it_needs) {
     pair->first.close();
     if (pair->second.number() != pair_there && dup2(pair->second.number(), pair_there) < 0) _exit(199);
     if (pair->second.number() == pair_there) pair->second.release();
-    _exit(live_in_the_sandbox(Descriptor(pair_there), roots_pem, std::move(udp), udp_peer.local()));
+    _exit(live_in_the_sandbox(Descriptor(pair_there), roots_pem, std::move(*udp)));
   }
   pair->second.close();
   int ends[2];

@@ -110,11 +110,12 @@ struct StreamFailure {
   std::string text;
 };
 
-// Datagrams for the UDP socket of the endpoint's address family: cut every segment_bytes. Borrowed.
+// Datagrams for a UDP socket of the endpoint's address family: cut every segment_bytes. Borrowed.
 struct UdpRun {
   Endpoint to;
   Bytes segments;
   std::size_t segment_bytes;
+  path::Origin origin = path::Origin::named;
 };
 
 }  // namespace quoin::node

@@ -233,7 +233,7 @@ bool Node::settle_paths(Instant now) {
   while (auto transmit = paths_.poll_transmit()) {
     any = true;
     if (const auto* to = std::get_if<Endpoint>(&transmit->to)) {
-      if (small_.size() < small_datagrams_max) small_.push_back({*to, std::move(transmit->datagram)});
+      if (small_.size() < small_datagrams_max) small_.push_back({*to, std::move(transmit->datagram), transmit->origin});
     } else {
       const auto& relayed = std::get<path::ViaRelay>(transmit->to);
       relays_.send(relayed.region, relayed.peer, transmit->datagram, transmit->datagram.size(), now);
@@ -254,18 +254,27 @@ bool Node::settle_wireguard(Instant now) {
       continue;
     }
     path::Route route;
+    path::Origin origin = path::Origin::named;
     const crypto::NodePublicKey* key = transmit->peer ? peers_.key_of(*transmit->peer) : nullptr;
     if (transmit->answer_to) {
-      if (guard_.allows(*transmit->answer_to->udp(), path::EndpointUse::peer))
-        route.direct = *transmit->answer_to->udp();
-      // What came directly may find its way back shut: until that way is proven, the answer goes through the relay too.
-      if (key) route.relay = paths_.route(*key, now).relay;
+      const Endpoint& from = *transmit->answer_to->udp();
+      if (guard_.allows(from, path::EndpointUse::peer)) route.direct = from;
+      if (key) {
+        // What came directly may find its way back shut: until that way is proven, the answer takes the relay too.
+        const path::Route usual = paths_.route(*key, now);
+        route.relay = usual.relay;
+        if (usual.direct != from) origin = path::Origin::source;
+      } else {
+        origin = path::Origin::stranger;
+      }
     } else if (key) {
       paths_.note_sent(*key, now);
       settle_paths(now);
       route = paths_.route(*key, now);
     }
-    if (route.direct && small_.size() < small_datagrams_max) small_.push_back({*route.direct, to_buffer(datagram)});
+    if (route.direct && small_.size() < small_datagrams_max) {
+      small_.push_back({*route.direct, to_buffer(datagram), origin});
+    }
     if (route.relay && key) relays_.send(*route.relay, *key, datagram, datagram.size(), now);
     if (!route.direct && !route.relay) counters_.no_route++;
   }

@@ -88,7 +88,7 @@ class Node {
   // UDP. One sender's datagrams, each segment_bytes long but the last; decrypted in place.
   void handle_datagrams(const Endpoint& from, MutableBytes datagrams, std::size_t segment_bytes, Instant now);
   std::optional<UdpRun> poll_udp();
-  void udp_unreachable(const Endpoint& to, Instant now);  // said by the socket of what poll_udp showed
+  void udp_unreachable(const Endpoint& to, Instant now);  // what poll_udp showed could not be sent: no way leads there
 
   // Inner packets of admitted peers that the last call brought; each is given once.
   std::span<const MutableBytes> take_packets();
@@ -114,6 +114,7 @@ class Node {
   struct SmallDatagram {
     Endpoint to;
     Buffer bytes;
+    path::Origin origin;
   };
 
   void handle_datagram_of_relay(const RelayedDatagram& datagram, Instant now);

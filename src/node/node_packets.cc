@@ -125,7 +125,7 @@ std::optional<UdpRun> Node::poll_udp() {
   if (!small_.empty()) {
     small_sending_ = std::move(small_.front());
     small_.pop_front();
-    return UdpRun{small_sending_->to, small_sending_->bytes, small_sending_->bytes.size()};
+    return UdpRun{small_sending_->to, small_sending_->bytes, small_sending_->bytes.size(), small_sending_->origin};
   }
   if (runs_taken_ < runs_.size()) return runs_[runs_taken_++];
   return std::nullopt;

@@ -60,6 +60,12 @@ void fields(auto& on, Of<ControlIgnored> auto& m) {
 void fields(auto& on, Of<FtpData> auto& m) {
   on(m.engineer), on(m.port);
 }
+void fields(auto& on, Of<WantEndpoint> auto& m) {
+  on(m.request), on(m.endpoint);
+}
+void fields(auto& on, Of<EndpointUnneeded> auto& m) {
+  on(m.endpoint);
+}
 
 // ---- gate to tunnel
 

@@ -1,9 +1,10 @@
 // What the gate and one tunnel say to each other over their SOCK_SEQPACKET pair: one message a packet, bounded, some
 // with descriptors beside them.
 //
-// The tunnel speaks of meanings ("the web service", "relay of region 3"), never of addresses to connect to; the gate
-// resolves, guards, connects and hands the socket over. The gate takes its tunnel for hostile: parsing what a tunnel
-// sends is fuzzed, every text is bounded and printable, and no message of it can open, widen or prolong anything.
+// The tunnel speaks of meanings ("the web service", "relay of region 3"), and names an address only where a peer or a
+// relay map named it: the gate resolves, guards, connects and hands the socket over. The gate takes its tunnel for
+// hostile: parsing what a tunnel sends is fuzzed, every text is bounded and printable, and no message of it can open,
+// widen or prolong anything.
 //
 // On the wire: u8 type, then the fields in the order below, integers big endian, texts and lists with a u16 length
 // before them.
@@ -128,10 +129,19 @@ struct FtpData {  // the device waits for a data connection of this engineer's F
   crypto::NodePublicKey engineer;
   std::uint16_t port;
 };
+// A socket to send datagrams to this endpoint with, on the local port of the UDP socket of its family: answered by
+// Connected if the endpoint guard lets it. One for an endpoint; an earlier one sends nothing any more.
+struct WantEndpoint {
+  RequestId request;
+  Endpoint endpoint;
+};
+struct EndpointUnneeded {  // its socket is closed
+  Endpoint endpoint;
+};
 
-using FromTunnel =
-    std::variant<DialControl, DialRelay, ResolveStun, DialService, PingDevice, Admit, WantJoinKey, Registered, Online,
-                 PathReport, FlowClosed, Problem, Solved, LoggedOut, ControlIgnored, FtpData>;
+using FromTunnel = std::variant<DialControl, DialRelay, ResolveStun, DialService, PingDevice, Admit, WantJoinKey,
+                                Registered, Online, PathReport, FlowClosed, Problem, Solved, LoggedOut, ControlIgnored,
+                                FtpData, WantEndpoint, EndpointUnneeded>;
 
 // ---- gate to tunnel
 // -------------------------------------------------------------------------------------------------------
@@ -147,11 +157,13 @@ struct Begin {               // descriptors: roots for control (PEM, opened for 
   std::vector<Prefix> own_prefixes;     // of every interface of this host
   std::vector<Prefix> allowed_private;  // relay and STUN addresses that the person at the agent vouched for
 };
-struct UdpSockets {  // descriptors: IPv4 and, when has_ipv6, IPv6; they replace earlier ones
+// Descriptors: IPv4 and, when has_ipv6, IPv6, which are not connected and so only receive. They replace earlier ones,
+// and with them every socket of an endpoint.
+struct UdpSockets {
   bool has_ipv4;
   bool has_ipv6;
 };
-struct OwnPrefixes {
+struct OwnPrefixes {  // no socket of an endpoint sends any more: each is judged and connected anew when it is wanted
   std::vector<Prefix> prefixes;
 };
 struct Connected {

@@ -38,6 +38,9 @@ std::vector<FromTunnel> every_message_of_a_tunnel() {
       LoggedOut{true},
       ControlIgnored{"DNSConfig"},
       FtpData{key(7), 50'003},
+      WantEndpoint{8, {v4, 41'641}},
+      WantEndpoint{9, {v6, 3478}},
+      EndpointUnneeded{{v6, 3478}},
   };
 }
 
@@ -115,6 +118,10 @@ TEST(PairMessages, bytes_are_as_drawn) {
             "0b00000007"
             "0000000000000001"
             "0000000000000002");
+  EXPECT_EQ(to_hex(encode(FromTunnel{WantEndpoint{8, {v4, 41'641}}})),
+            "1100000008"
+            "04cb007107"
+            "a2a9");
   EXPECT_EQ(to_hex(encode(FromGate{Failed{2, Unanswered::not_allowed}})),
             "4500000002"
             "03");

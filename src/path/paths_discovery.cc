@@ -165,7 +165,11 @@ void Paths::send_waiting_call_me_maybes(Instant now) {
 }
 
 void Paths::send_disco(const Place& to, const Peer& peer, Bytes payload) {
-  transmit({.to = to, .datagram = disco::seal(own_disco_key_, *peer.box, payload, random_)}, EndpointUse::peer);
+  const auto* endpoint = std::get_if<Endpoint>(&to);
+  transmit({.to = to,
+            .datagram = disco::seal(own_disco_key_, *peer.box, payload, random_),
+            .origin = endpoint != nullptr ? peer.path.origin_of(*endpoint) : Origin::named},
+           EndpointUse::peer);
 }
 
 }  // namespace quoin::path

@@ -78,6 +78,12 @@ void PeerPath::note_unreachable(const Endpoint& endpoint) {
   std::erase_if(pings_, [&](const OutstandingPing& ping) { return ping.to == endpoint; });
 }
 
+Origin PeerPath::origin_of(const Endpoint& endpoint) const {
+  const auto found = candidates_.find(endpoint);
+  const bool is_named = found != candidates_.end() && (found->second.from_map || found->second.from_call_me_maybe);
+  return is_named || (best_ && best_->endpoint == endpoint) ? Origin::named : Origin::source;
+}
+
 // A candidate lives while the map or the last CallMeMaybe names it, for a while after the peer pinged from it, and as
 // long as it is the best.
 bool PeerPath::lives(const Candidates::value_type& entry, Instant now) const {

@@ -13,6 +13,7 @@
 #include "base/address.h"
 #include "base/time.h"
 #include "disco/message.h"
+#include "path/place.h"
 #include "path/timing.h"
 
 namespace quoin::path {
@@ -42,6 +43,7 @@ class PeerPath {
   void forget_proofs();  // the peer, or our network, is another now: nothing is proven, everything may be pinged
   void note_unreachable(const Endpoint& endpoint);
   std::size_t candidates() const { return candidates_.size(); }
+  Origin origin_of(const Endpoint& endpoint) const;
 
   // ---- pings
   // Candidates to ping in a discovery now; counts them as pinged.

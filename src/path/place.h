@@ -20,9 +20,17 @@ struct ViaRelay {
 
 using Place = std::variant<Endpoint, ViaRelay>;
 
+// What an address that something is sent to is known from: how far somebody can bring that about who proves nothing.
+enum class Origin : std::uint8_t {
+  named,     // the network map, a CallMeMaybe or the relay map has it, or a pong has proven it
+  source,    // something authentic came from there; whoever is on the way could have sent it on from elsewhere
+  stranger,  // nothing authentic came from there
+};
+
 struct Transmit {
   Place to;  // an Endpoint leaves through the UDP socket of its own address family
   Buffer datagram;
+  Origin origin = Origin::named;
 };
 
 }  // namespace quoin::path

@@ -27,6 +27,7 @@ Tunnel::Tunnel(const pair::Begin& begin, Random& random, Instant now, WallTime w
       stack_({.mtu = mtu}, random, now),
       services_(begin.services),
       deadline_(begin.deadline),
+      endpoints_(now),
       admissions_(now),
       requests_(requests_burst, requests_interval, now),
       ftp_announcements_(announcements_burst, announcements_interval, now) {
@@ -49,6 +50,7 @@ void Tunnel::handle(const pair::FromGate& message, Instant now) {
     node_.provide_join_key(key->key, now);
   } else if (const auto* prefixes = std::get_if<pair::OwnPrefixes>(&message)) {
     node_.set_own_prefixes(prefixes->prefixes, now);
+    forget_endpoint_sockets();
   } else if (const auto* extend = std::get_if<pair::Extend>(&message)) {
     if (now < deadline_) deadline_ = extend->deadline;  // what is over stays over
   } else if (std::holds_alternative<pair::Close>(message)) {
@@ -60,6 +62,7 @@ void Tunnel::handle(const pair::FromGate& message, Instant now) {
 
 Purpose Tunnel::take_purpose(pair::RequestId request, Instant now) {
   if (const auto stream = streams_.extract(request)) return stream.mapped();
+  if (const auto endpoint = endpoints_.connected(request, now)) return ForEndpoint{*endpoint};
   Flow* flow = flows_.find_request(request);
   if (!flow || flow->stage != FlowStage::dialling) {
     unwanted(request);
@@ -85,11 +88,16 @@ void Tunnel::unwanted(pair::RequestId request) {
 }
 
 void Tunnel::descriptor_lost(pair::RequestId request, Instant now) {
-  if (!streams_.contains(request)) unwanted(request);
+  if (endpoints_.waits_for(request)) {
+    send_to_gate(pair::EndpointUnneeded{endpoints_.endpoint_of(request)});
+  } else if (!streams_.contains(request)) {
+    unwanted(request);
+  }
   handle(pair::Failed{request, pair::Unanswered::too_many}, now);
 }
 
 void Tunnel::set_sockets(path::UdpFamilies families, Instant now) {
+  forget_endpoint_sockets();
   node_.set_sockets(families, now);
   settle(now);
 }
@@ -100,6 +108,8 @@ void Tunnel::handle_failed(const pair::Failed& failed, Instant now) {
                         {node::StreamTrouble::unreachable, description(stream.mapped().to, failed.why)}, now);
   } else if (const auto resolution = resolutions_.extract(failed.request)) {
     node_.set_stun_addresses(resolution.mapped(), {}, now);
+  } else if (const auto endpoint = endpoints_.failed(failed.request, failed.why, now)) {
+    node_.udp_unreachable(*endpoint, now);
   } else if (echoes_.erase(failed.request) > 0) {
     return;  // the device is silent, and so are we
   } else if (Flow* flow = flows_.find_request(failed.request); flow && flow->stage == FlowStage::dialling) {
@@ -123,6 +133,7 @@ void Tunnel::handled(Instant now) {
 void Tunnel::handle_datagrams(const Endpoint& from, MutableBytes datagrams, std::size_t segment_bytes, Instant now) {
   if (now >= deadline_) begin_closing(EndReason::deadline, now);
   if (closing_) return;
+  endpoints_.note_heard(from, now);
   node_.handle_datagrams(from, datagrams, segment_bytes, now);
   settle(now);
 }
@@ -130,13 +141,47 @@ void Tunnel::handle_datagrams(const Endpoint& from, MutableBytes datagrams, std:
 std::optional<node::UdpRun> Tunnel::poll_udp(Instant now) {
   for (;;) {
     if (now >= deadline_) begin_closing(EndReason::deadline, now);
-    if (auto run = node_.poll_udp()) return run;
+    if (auto run = endpoints_.poll_released()) return run;
+    if (const auto run = node_.poll_udp()) {
+      if (may_leave(*run, now)) return run;
+      continue;
+    }
     if (closing_ || !node_.wants_packets(now)) return std::nullopt;
     batch_.clear();
     const bool any = stack_.poll_transmit(batch_, now);
     if (any) node_.send(batch_, now);
     settle(now);  // either may have had something to say
     if (!any) return std::nullopt;
+  }
+}
+
+bool Tunnel::may_leave(const node::UdpRun& run, Instant now) {
+  if (closing_) return false;
+  const Endpoints::Verdict verdict = endpoints_.judge(run, now);
+  give_back_endpoints();
+  switch (verdict) {
+    case Endpoints::Verdict::ready: return true;
+    case Endpoints::Verdict::wanted: {
+      const pair::RequestId request = next_request();
+      endpoints_.asked(run.to, request);
+      send_to_gate(pair::WantEndpoint{request, run.to});
+      return false;
+    }
+    case Endpoints::Verdict::no_way: node_.udp_unreachable(run.to, now); return false;
+    case Endpoints::Verdict::waits:
+    case Endpoints::Verdict::dropped: return false;
+  }
+  return false;
+}
+
+void Tunnel::forget_endpoint_sockets() {
+  for (const Endpoint& endpoint : endpoints_.forget_connected()) tell(CloseEndpoint{endpoint});
+}
+
+void Tunnel::give_back_endpoints() {
+  while (const auto endpoint = endpoints_.poll_given_back()) {
+    tell(CloseEndpoint{*endpoint});
+    send_to_gate(pair::EndpointUnneeded{*endpoint});
   }
 }
 
@@ -358,6 +403,8 @@ void Tunnel::begin_closing(EndReason why, Instant now) {
   if (closing_) return;
   closing_ = Closing{why, now + logout_time_max};
   reset_flows([](const Flow& flow) { return flow.stage != FlowStage::ending; });
+  forget_endpoint_sockets();
+  endpoints_.clear();
   node_.log_out(now);
   settle(now);
 }
@@ -391,13 +438,16 @@ void Tunnel::handle_timeout(Instant now) {
   end_if_done(now);
   node_.handle_timeout(now);
   stack_.handle_timeout(now);
+  endpoints_.handle_timeout(now);
+  give_back_endpoints();
   settle(now);
 }
 
 std::optional<Instant> Tunnel::poll_timeout() const {
   if (ended_) return std::nullopt;
   Instant next = closing_ ? closing_->until : deadline_;
-  for (const auto& at : {node_.poll_timeout(), stack_.poll_timeout(), admissions_.poll_timeout()}) {
+  for (const auto& at :
+       {node_.poll_timeout(), stack_.poll_timeout(), admissions_.poll_timeout(), endpoints_.poll_timeout()}) {
     if (at) next = std::min(next, *at);
   }
   return next;

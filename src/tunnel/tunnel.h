@@ -26,6 +26,7 @@
 #include "pair/ftp_ports.h"
 #include "pair/messages.h"
 #include "tunnel/admission_queue.h"
+#include "tunnel/endpoints.h"
 #include "tunnel/flows.h"
 
 namespace quoin::tunnel {
@@ -46,6 +47,9 @@ struct SendDatagram {  // to the device
   netstack::FlowId flow;
   Buffer datagram;
 };
+struct CloseEndpoint {  // close the socket that sends there
+  Endpoint endpoint;
+};
 // reset: close the device's socket, so that the device sees a reset. Otherwise, of TCP, answered by device_closed once
 // the device has everything and the socket is closed; a reset may follow before.
 struct CloseFlow {
@@ -56,7 +60,8 @@ enum class EndReason : std::uint8_t { logged_out, deadline, addresses_changed };
 struct End {  // erase and go
   EndReason why;
 };
-using Effect = std::variant<SendToGate, CloseStream, FlowWork, FinishDevice, SendDatagram, CloseFlow, End>;
+using Effect =
+    std::variant<SendToGate, CloseStream, CloseEndpoint, FlowWork, FinishDevice, SendDatagram, CloseFlow, End>;
 
 // What a socket is for that the gate has connected.
 struct ForStream {
@@ -67,7 +72,11 @@ struct ForFlow {
   netstack::FlowId flow;
   netstack::Transport transport;
 };
-using Purpose = std::variant<std::monostate, ForStream, ForFlow>;  // monostate: nobody wants it any more, close it
+struct ForEndpoint {  // a UDP socket; poll_udp shows what it is to send
+  Endpoint endpoint;
+};
+using Purpose =
+    std::variant<std::monostate, ForStream, ForFlow, ForEndpoint>;  // monostate: nobody wants it any more, close it
 
 class Tunnel {
  public:
@@ -97,6 +106,7 @@ class Tunnel {
   node::Node& node() { return node_; }  // its streams belong to the owner; call handled() after using them
   void handled(Instant now);
   void handle_datagrams(const Endpoint& from, MutableBytes datagrams, std::size_t segment_bytes, Instant now);
+  // For the socket of that endpoint, which is there.
   std::optional<node::UdpRun> poll_udp(Instant now);
   void udp_unreachable(const Endpoint& to, Instant now);  // said by the socket of what poll_udp showed
 
@@ -143,6 +153,9 @@ class Tunnel {
   void handle_echo(const netstack::EchoRequest& request, Instant now);
   void handle_failed(const pair::Failed& failed, Instant now);
   void handle_resolved(const pair::Resolved& resolved, Instant now);
+  bool may_leave(const node::UdpRun& run, Instant now);
+  void forget_endpoint_sockets();
+  void give_back_endpoints();
   bool may_ask(const std::string& person, Instant now);  // a yes is one request less for later
   void pass_datagrams(Flow& flow, Instant now);
   void engineer_finished_if_drained(Flow& flow);
@@ -173,6 +186,7 @@ class Tunnel {
   std::map<pair::RequestId, ForStream> streams_;  // asked of the gate
   std::map<pair::RequestId, path::RegionId> resolutions_;
   std::map<pair::RequestId, std::uint64_t> echoes_;
+  Endpoints endpoints_;
   AdmissionQueue admissions_;
   netstack::RateLimit requests_;
   std::map<std::string, netstack::RateLimit> requests_of_one_;  // by login; of engineers who were admitted

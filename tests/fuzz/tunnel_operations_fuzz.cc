@@ -57,7 +57,7 @@ class Play {
 
   void gate() {
     Agent& agent = town_.agent;
-    switch (script_.u8() % 10) {
+    switch (script_.u8() % 11) {
       case 0: return agent.hand_over(pair::Failed{request(), pair::Unanswered(script_.u8() % 7)});
       case 1: return agent.hand_over(pair::Pinged{request()});
       case 2: return agent.hand_over(pair::Resolved{request(), {endpoint(), endpoint()}});
@@ -69,13 +69,21 @@ class Play {
         return;
       case 7: {
         const auto purpose = core().take_purpose(request(), town_.world.now);
-        static_cast<void>(purpose);
+        if (const auto* endpoint = std::get_if<tunnel::ForEndpoint>(&purpose)) agent.may_send_to(endpoint->endpoint);
         return drain();
       }
       case 8: core().descriptor_lost(request(), town_.world.now); return drain();
       case 9:
+        agent.forget_endpoints();
         core().set_sockets({.ipv4 = script_.u8() % 2 == 0, .ipv6 = script_.u8() % 2 == 0}, town_.world.now);
         return drain();
+      case 10: {
+        constexpr std::array whys{pair::Unanswered::not_allowed, pair::Unanswered::unreachable,
+                                  pair::Unanswered::too_many};
+        const std::uint8_t which = script_.u8();
+        agent.script.no_endpoints = which % 4 == 3 ? std::nullopt : std::optional(whys[which % 4]);
+        return;
+      }
     }
   }
 

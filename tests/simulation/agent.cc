@@ -24,6 +24,7 @@ Agent::Agent(World& world, Internet& internet, Servers& servers, Site& site, Gat
       name_("agent at " + site.name),
       random_(world.chance.u64()),
       deadline_(world.now + script.warrant),
+      guard_(site.networks, {}),
       streams_(world, internet, servers,
                {.node = [this]() -> node::Node& { return tunnel_->node(); },
                 .handled = [this] { tunnel_->handled(world_.now); },
@@ -51,6 +52,7 @@ Agent::Agent(World& world, Internet& internet, Servers& servers, Site& site, Gat
 
 void Agent::hand_over(const pair::FromGate& message) {
   if (end_) return;
+  if (std::holds_alternative<pair::OwnPrefixes>(message)) sends_to_.clear();
   const auto decoded = pair::decode_from_gate(pair::encode(message));
   ASSERT_TRUE(decoded);
   tunnel_->handle(*decoded, world_.now);
@@ -67,6 +69,7 @@ void Agent::extend(Instant deadline) {
 }
 
 void Agent::replace_sockets() {
+  sends_to_.clear();
   tunnel_->set_sockets({.ipv4 = true}, world_.now);
   drain();
 }
@@ -111,7 +114,29 @@ void Agent::obey(const pair::FromTunnel& message) {
     answer(pair_latency, pair::JoinKey{script.join_key});
   } else if (const auto* closed = std::get_if<pair::FlowClosed>(&message)) {
     open_flows_.erase(closed->request);
+  } else if (const auto* endpoint = std::get_if<pair::WantEndpoint>(&message)) {
+    once(endpoint->request);
+    connect_endpoint(*endpoint);
+  } else if (const auto* unneeded = std::get_if<pair::EndpointUnneeded>(&message)) {
+    EXPECT_FALSE(sends_to_.contains(unneeded->endpoint)) << "given back, and not closed";
   }
+}
+
+void Agent::connect_endpoint(const pair::WantEndpoint& request) {
+  EXPECT_FALSE(sends_to_.contains(request.endpoint)) << "asked for a socket that is there";
+  EXPECT_TRUE(guard_.allows(request.endpoint, path::EndpointUse::peer)) << "asked for what the guard refuses";
+  if (script.no_endpoints) return answer(pair_latency, pair::Failed{request.request, *script.no_endpoints});
+  if (!script.answers) return;
+  world_.after(pair_latency, [this, request] {
+    if (end_) return;
+    const auto purpose = tunnel_->take_purpose(request.request, world_.now);
+    if (const auto* endpoint = std::get_if<tunnel::ForEndpoint>(&purpose)) {
+      EXPECT_EQ(endpoint->endpoint, request.endpoint);
+      sends_to_.insert(endpoint->endpoint);
+      EXPECT_LE(sends_to_.size(), tunnel::Endpoints::endpoints_max);
+    }
+    drain();
+  });
 }
 
 void Agent::connect_stream(pair::RequestId request, NodeStreams::Target target) {
@@ -248,6 +273,8 @@ bool Agent::perform_effects() {
       obey(send->message);
     } else if (const auto* close = std::get_if<tunnel::CloseStream>(&*effect)) {
       streams_.close(close->stream);
+    } else if (const auto* sender = std::get_if<tunnel::CloseEndpoint>(&*effect)) {
+      sends_to_.erase(sender->endpoint);
     } else if (const auto* flow = std::get_if<tunnel::FlowWork>(&*effect)) {
       world_.after(printer_latency, [this, id = flow->flow] {
         if (end_) return;
@@ -277,6 +304,7 @@ void Agent::drain() {
     any = perform_effects();
     while (const auto run = tunnel_->poll_udp(world_.now)) {
       any = true;
+      EXPECT_TRUE(sends_to_.contains(run->to)) << "sent without a socket";
       internet_.send(site_, inside_, run->to, run->segments, run->segment_bytes);
     }
     any |= streams_.pump();

@@ -15,6 +15,7 @@
 #include "internet.h"
 #include "node_streams.h"
 #include "pair/messages.h"
+#include "path/endpoint_guard.h"
 #include "printer.h"
 #include "servers.h"
 #include "tunnel/tunnel.h"
@@ -26,8 +27,9 @@ struct GateScript {
   std::string join_key = "device-key";
   pair::Services services{.ports = {{pair::Transport::tcp, 1, 10'000}, {pair::Transport::udp, 161, 161}}, .ping = true};
   Duration warrant = hours(4);
-  bool answers = true;             // false: it never does
-  bool loses_descriptors = false;  // of flows
+  bool answers = true;                                // false: it never does
+  bool loses_descriptors = false;                     // of flows
+  std::optional<pair::Unanswered> no_endpoints = {};  // why no socket is connected for any
   Duration dial_time = milliseconds(3);
   Duration ending_time = microseconds(500);  // until a device has everything of a connection that ended in order
 };
@@ -45,6 +47,8 @@ class Agent final : public Actor, public UdpReceiver {
   void close();
   void extend(Instant deadline);
   void replace_sockets();  // the network has changed
+  void forget_endpoints() { sends_to_.clear(); }
+  void may_send_to(const Endpoint& endpoint) { sends_to_.insert(endpoint); }
   void hand_over(const pair::FromGate& message);
 
   // ---- what it was told
@@ -68,7 +72,8 @@ class Agent final : public Actor, public UdpReceiver {
   std::optional<tunnel::EndReason> end() const { return end_; }
   Instant ended_at() const { return ended_at_; }
   Instant deadline() const { return deadline_; }
-  std::size_t open_flows() const { return open_flows_.size(); }  // as a gate counts them
+  const std::set<Endpoint>& sends_to() const { return sends_to_; }  // has a socket for
+  std::size_t open_flows() const { return open_flows_.size(); }     // as a gate counts them
   std::shared_ptr<Service> service(std::size_t nth) const { return services_.at(nth); }
   std::size_t services() const { return services_.size(); }
   std::uint64_t printer_bytes() const { return printer_bytes_; }  // that passed either way
@@ -99,6 +104,7 @@ class Agent final : public Actor, public UdpReceiver {
   void work(netstack::FlowId flow);
   void send_datagram(const tunnel::SendDatagram& effect);
   void close_socket(const tunnel::CloseFlow& effect);
+  void connect_endpoint(const pair::WantEndpoint& request);
   void ended();
   void passed(std::size_t bytes);
 
@@ -112,6 +118,8 @@ class Agent final : public Actor, public UdpReceiver {
   std::unique_ptr<tunnel::Tunnel> tunnel_;
   NodeStreams streams_;
   std::map<netstack::FlowId, Socket> sockets_;
+  std::set<Endpoint> sends_to_;
+  path::EndpointGuard guard_;  // the gate's
   std::vector<std::shared_ptr<Service>> services_;
   std::set<pair::RequestId> requests_;    // ever made
   std::set<pair::RequestId> open_flows_;  // answered with Connected, not yet reported closed

@@ -87,6 +87,52 @@ TEST(Hostile, an_engineer_who_is_not_named_gets_nothing_at_all) {
   EXPECT_EQ(town.fetch(), WebPage::page) << "alice is none the worse for it";
 }
 
+TEST(Hostile, strangers_bring_no_socket_about) {
+  Town town;
+  ASSERT_TRUE(town.open());
+  const auto echo = town.alice.connect(town.printer(), 7);
+  ASSERT_TRUE(town.go_direct(echo));
+  const std::size_t before = town.agent.count<pair::WantEndpoint>();
+  for (std::uint32_t n = 0; n < 5000; n++) {
+    Buffer rubbish(n % 2 == 0 ? 148 : 100);
+    town.world.chance.fill(rubbish);
+    if (n % 2 == 0) {  // an initiation of WireGuard
+      std::fill_n(rubbish.begin(), 4, std::byte{0});
+      rubbish[0] = std::byte{1};
+    }
+    town.agent.handle_datagrams({IpAddress::v4(0xcb00'8000U + n), 41'641}, rubbish, rubbish.size());
+  }
+  town.world.run(seconds(2));
+  EXPECT_EQ(town.agent.count<pair::WantEndpoint>(), before);
+  EXPECT_TRUE(town.echoes(echo, "still here"));
+  EXPECT_TRUE(town.is_direct());
+}
+
+TEST(Hostile, a_ping_that_is_sent_on_from_everywhere_takes_nobodys_path) {
+  Town town;
+  ASSERT_TRUE(town.open());
+  const auto alice = town.servers.control.box.node(town.alice.node_key()).value().disco_key;
+  Buffer ping;  // the longest of what goes directly
+  town.internet.watch = [&](Bytes datagram) {
+    const auto envelope = disco::parse_envelope(datagram);
+    if (envelope && envelope->sender == alice && datagram.size() >= ping.size()) ping = to_buffer(datagram);
+  };
+  const auto echo = town.alice.connect(town.printer(), 7);
+  ASSERT_TRUE(town.go_direct(echo));
+  ASSERT_FALSE(ping.empty());
+  town.internet.watch = nullptr;
+  for (std::uint32_t n = 0; n < 5000; n++) {
+    Buffer copy = ping;
+    town.agent.handle_datagrams({IpAddress::v4(0xcb00'8000U + n), 41'641}, copy, copy.size());
+    if (n % 100 == 0) ASSERT_TRUE(town.echoes(echo, "x"));
+  }
+  EXPECT_TRUE(town.is_direct());
+  EXPECT_LE(town.agent.sends_to().size(), tunnel::Endpoints::sources_max + 10);
+  town.agent.replace_sockets();  // and where all is asked for anew, those that are named come first
+  EXPECT_TRUE(town.echoes(echo, "still here"));
+  EXPECT_TRUE(town.go_direct(echo));
+}
+
 TEST(Hostile, one_engineer_who_floods_with_connections_that_hang_does_not_keep_another_out) {
   Town town({.script = {.engineers = {"alice@example.com", "mallory@example.com"}}});
   Engineer mallory(town.world, town.internet, town.servers, town.desk, "mallory-key",

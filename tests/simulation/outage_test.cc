@@ -39,6 +39,34 @@ TEST(Outages, new_sockets_in_the_middle_of_a_conversation) {
   EXPECT_TRUE(town.go_direct(echo));
 }
 
+TEST(Outages, other_networks_of_the_host_in_the_middle_of_a_conversation) {
+  Town town;
+  ASSERT_TRUE(town.open());
+  const auto echo = town.alice.connect(town.printer(), 7);
+  ASSERT_TRUE(town.go_direct(echo));
+  auto networks = Town::prefixes("192.168.77.0/24");
+  networks.push_back(Prefix::parse("192.168.99.0/24").value());
+  const std::size_t before = town.agent.count<pair::WantEndpoint>();
+  town.agent.hand_over(pair::OwnPrefixes{networks});
+  EXPECT_TRUE(town.agent.sends_to().empty());
+  EXPECT_TRUE(town.echoes(echo, "still here", seconds(1)));
+  EXPECT_GT(town.agent.count<pair::WantEndpoint>(), before);
+  EXPECT_TRUE(town.is_direct());
+}
+
+TEST(Outages, where_the_gate_connects_no_socket_for_datagrams_all_goes_over_the_relay) {
+  Town town({.script = {.no_endpoints = pair::Unanswered::too_many}});
+  ASSERT_TRUE(town.open());
+  const auto echo = town.alice.connect(town.printer(), 7);
+  for (int i = 0; i < 30; i++) {
+    ASSERT_TRUE(town.echoes(echo, "x"));
+    town.world.run(milliseconds(500));
+  }
+  EXPECT_TRUE(town.is_relayed());
+  town.agent.script.no_endpoints.reset();
+  EXPECT_TRUE(town.go_direct(echo));
+}
+
 class RelayOutages : public ::testing::TestWithParam<bool> {};  // whether it ends its connections or falls silent
 INSTANTIATE_TEST_SUITE_P(Ways, RelayOutages, ::testing::Bool(),
                          [](const auto& each) { return each.param ? "silently" : "openly"; });
