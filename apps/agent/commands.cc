@@ -131,11 +131,11 @@ gate::ExitCode perform(const AuditCommand& command) {
           "no agent on " + command.socket + " to ask where its audit file is: name its folder with --state-dir");
     }
   }
-  const std::string file = state_dir + "/" + std::string(gate::audit_file_name);
+  const std::string file = state_dir + "/" + gate::audit_file_name(1);
   const auto state = io::Folder::as_it_is(state_dir);
   if (!state && state.error().error != io::FileError::missing)
     return complain(gate::ExitCode::failed, state.error().text);
-  if (!state || (is_missing(*state, gate::audit_file_name) &&
+  if (!state || (is_missing(*state, gate::audit_file_name(1)) &&
                  (command.action == AuditAction::show || is_missing(*state, gate::audit_head_name)))) {
     return complain(gate::ExitCode::failed,
                     "there is no audit file " + file + ": name the agent's state folder with --state-dir");
@@ -147,8 +147,9 @@ gate::ExitCode perform(const AuditCommand& command) {
   }
   const auto verdict = verify_audit(*state);
   if (!verdict) return complain(gate::ExitCode::failed, verdict.error());
-  if (verdict->fault) return complain(gate::ExitCode::failed, file + ": " + verdict->sentence());
-  std::printf("%s: %s\n", file.c_str(), verdict->sentence().c_str());
+  const std::string last = state->path_of(gate::audit_file_name(verdict->file));
+  if (verdict->fault) return complain(gate::ExitCode::failed, last + ": " + verdict->sentence());
+  std::printf("%s: %s\n", last.c_str(), verdict->sentence().c_str());
   return printed();
 }
 

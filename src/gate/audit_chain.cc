@@ -30,7 +30,33 @@ std::optional<std::uint64_t> take_number(std::string_view& text, char after) {
   return number;
 }
 
+constexpr std::string_view name_start = "audit";
+constexpr std::string_view name_end = ".jsonl";
+constexpr std::size_t name_digits = 5;
+
 }  // namespace
+
+std::string audit_file_name(std::uint64_t number) {
+  assert(number >= 1 && number <= audit_files_max);
+  std::string digits = std::to_string(number);
+  digits.insert(0, name_digits - digits.size(), '0');
+  return std::string(name_start) + (number == 1 ? "" : "-" + digits) + std::string(name_end);
+}
+
+std::optional<std::uint64_t> audit_file_number(std::string_view name) {
+  if (name == audit_file_name(1)) return 1;
+  if (!name.starts_with(name_start) || name.size() != name_start.size() + 1 + name_digits + name_end.size()) {
+    return std::nullopt;
+  }
+  const std::string_view digits = name.substr(name_start.size() + 1, name_digits);
+  std::uint64_t number = 0;
+  std::from_chars(digits.data(), digits.data() + digits.size(), number);
+  return number > 1 && audit_file_name(number) == name ? std::optional(number) : std::nullopt;
+}
+
+FileContinued continuation(const AuditPlace& before) {
+  return {.file = audit_file_name(before.file), .last_sequence = before.last.sequence, .last_hash = before.last.hash};
+}
 
 std::string AuditHead::text() const {
   return std::string(line_start) + std::to_string(sequence) + std::string(hash_start) + hash + std::string(line_end) +

@@ -39,25 +39,49 @@ std::optional<AppendAudit> AuditQueue::next(Instant now) {
   if (under_way_ > 0 || queue_.empty() || (retry_at_ && now < *retry_at_)) return std::nullopt;
   retry_at_.reset();
   // The first record of a file goes alone: a crash between it and its head can then be told from a missing head.
-  const std::size_t count = last_.sequence == 0 ? 1 : std::min(queue_.size(), batch_records_max);
-  AppendAudit append{.lines = {}, .head = {}, .sync = false};
-  last_after_ = last_;
-  for (std::size_t i = 0; i < count; i++) {
-    AuditLine line = next_line(last_after_, queue_[i].record, queue_[i].wall);
+  const std::size_t count_max = place_.last.sequence == 0 ? 1 : std::min(queue_.size(), batch_records_max);
+  AppendAudit append{.file = place_.file, .lines = {}, .head = {}, .sync = false};
+  place_after_ = place_;
+  const auto add_line = [&](AuditLine line, bool sync) {
     append.lines += line.line;
-    append.sync = append.sync || needs_sync(queue_[i].record);
-    last_after_ = std::move(line.head);
+    append.sync = append.sync || sync;
+    place_after_.bytes += line.line.size();
+    place_after_.last = std::move(line.head);
+  };
+  if (begins_file(next_line(place_.last, queue_.front().record, queue_.front().wall).line.size())) {
+    // A crash may have left the file that was to be begun, with nothing in it.
+    AuditPlace before = place_;
+    if (place_.bytes == 0) {
+      before.file--;
+    } else {
+      append.file = ++place_after_.file;
+    }
+    place_after_.bytes = 0;
+    add_line(next_line(place_.last, continuation(before), queue_.front().wall), true);
   }
-  append.head = last_after_.text();
-  under_way_ = count;
+  under_way_ = 0;
+  while (under_way_ < count_max) {
+    const Waiting& waiting = queue_[under_way_];
+    AuditLine line = next_line(place_after_.last, waiting.record, waiting.wall);
+    if (under_way_ > 0 && place_after_.bytes + line.line.size() > file_bytes_max_) break;
+    add_line(std::move(line), needs_sync(waiting.record));
+    under_way_++;
+  }
+  append.head = place_after_.last.text();
   begun_ = now;
   return append;
+}
+
+bool AuditQueue::begins_file(std::size_t line_bytes) const {
+  if (place_.last.sequence == 0) return false;
+  if (place_.bytes == 0) return place_.file > 1;
+  return place_.bytes + line_bytes > file_bytes_max_ && place_.file < audit_files_max;
 }
 
 void AuditQueue::appended(bool done, WallTime wall, Instant now) {
   if (under_way_ == 0) return;
   if (done) {
-    last_ = last_after_;
+    place_ = place_after_;
     written_ = queue_[under_way_ - 1].ticket;
     queue_.erase(queue_.begin(), queue_.begin() + static_cast<std::ptrdiff_t>(under_way_));
     if (lost_ > 0) add(RecordsLost{std::exchange(lost_, 0)}, wall);

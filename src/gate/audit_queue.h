@@ -1,5 +1,6 @@
 // The records on their way to the audit file. One append is under way at a time, so that a failed one leaves the chain
-// where it was: its records are written again later, except grants, which then never came about.
+// where it was: its records are written again later, except grants, which then never came about. Here is also decided
+// when the next file is begun.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +20,9 @@ class AuditQueue {
   static constexpr Duration retry_after = seconds(5);
   static constexpr Duration slow_after = seconds(5);  // a disk that takes longer for one append does not keep up
 
-  explicit AuditQueue(AuditHead last) : last_(std::move(last)) {}
+  // A file holds no more than file_bytes_max, or one line.
+  AuditQueue(AuditPlace place, std::uint64_t file_bytes_max)
+      : place_(std::move(place)), file_bytes_max_(file_bytes_max) {}
 
   Ticket add(AuditRecord record, WallTime wall);
   void hurry() { retry_at_.reset(); }  // a person is waiting: do not sit out the pause after a failure
@@ -48,8 +51,11 @@ class AuditQueue {
     WallTime wall;
   };
 
-  AuditHead last_;        // of what is in the file
-  AuditHead last_after_;  // of what will be, when the append under way is done
+  bool begins_file(std::size_t line_bytes) const;
+
+  AuditPlace place_;        // behind what is in the file
+  AuditPlace place_after_;  // behind what will be, when the append under way is done
+  std::uint64_t file_bytes_max_;
   std::deque<Waiting> queue_;
   std::size_t under_way_ = 0;  // how many of the first ones
   Instant begun_;              // that append

@@ -1,5 +1,6 @@
 #include "gate/audit_record.h"
 
+#include <initializer_list>
 #include <type_traits>
 
 #include "json/text.h"
@@ -38,6 +39,10 @@ class Members {
     out_ += ']';
     return *this;
   }
+  // The members that only the tunnel can know.
+  Members& claimed(std::initializer_list<const char*> names) {
+    return add("claimed", std::vector<std::string>(names.begin(), names.end()));
+  }
   std::string text() { return std::move(out_); }
 
  private:
@@ -59,6 +64,10 @@ std::string text_of_record(const AgentStopped&) {
 std::string text_of_record(const FileRepaired& r) {
   return Members("repaired").add("records_beyond_head", r.records_beyond_head).add("bytes_cut", r.bytes_cut).text();
 }
+std::string text_of_record(const FileContinued& r) {
+  Members members("continued");
+  return members.add("file", r.file).add("last_seq", r.last_sequence).add("last_hash", r.last_hash).text();
+}
 std::string text_of_record(const RecordsLost& r) {
   return Members("records_lost").add("count", r.count).text();
 }
@@ -77,7 +86,7 @@ std::string text_of_record(const WarrantExtended& r) {
 std::string text_of_record(const WarrantRegistered& r) {
   Members members("registered");
   members.add("device", r.device).add("name", r.name).add("addresses", r.addresses).add("node_key", r.node_key);
-  return members.text();
+  return members.claimed({"name", "addresses", "node_key"}).text();
 }
 std::string text_of_record(const CommandRefused& r) {
   Members members("refused");
@@ -92,12 +101,13 @@ std::string text_of_record(const WarrantClosed& r) {
 }
 std::string text_of_record(const EngineerAdmitted& r) {
   Members members("engineer_admitted");
-  return members.add("device", r.device).add("engineer", r.engineer).add("node_key", r.node_key).text();
+  members.add("device", r.device).add("engineer", r.engineer).add("node_key", r.node_key);
+  return members.claimed({"engineer", "node_key"}).text();
 }
 std::string text_of_record(const EngineerRefused& r) {
   Members members("engineer_refused");
   members.add("device", r.device).add("engineer", r.engineer).add("node_key", r.node_key).add("why", r.why);
-  return members.text();
+  return members.claimed({"engineer", "node_key"}).text();
 }
 template <class Flow>
 Members flow_members(std::string_view event, const Flow& r) {
@@ -107,21 +117,32 @@ Members flow_members(std::string_view event, const Flow& r) {
   return members;
 }
 std::string text_of_record(const FlowOpened& r) {
-  return flow_members("flow_opened", r).text();
+  return flow_members("flow_opened", r).claimed({"engineer"}).text();
 }
 std::string text_of_record(const FlowEnded& r) {
   Members members = flow_members("flow", r);
+  if (r.echoes) members.add("requests", r.echoes->requests).add("answers", r.echoes->answers);
   if (r.bytes_to_device) members.add("bytes_to_device", *r.bytes_to_device);
   if (r.bytes_to_engineer) members.add("bytes_to_engineer", *r.bytes_to_engineer);
-  return members.text();
+  if (r.echoes || !r.bytes_to_device) return members.claimed({"engineer"}).text();
+  return members.claimed({"engineer", "time", "bytes_to_device", "bytes_to_engineer"}).text();
 }
-std::string text_of_record(const FlowRefused& r) {
-  Members members("flow_refused");
+std::string text_of_record(const AttemptsFailed& r) {
+  Members members("attempts");
   members.add("device", r.device).add("engineer", r.engineer).add("transport", r.transport);
-  return members.add_if_any("port", r.port).add("why", r.why).text();
+  const bool has_port = r.port && r.transport != "icmp";
+  if (has_port) members.add("port", std::uint64_t{*r.port});
+  if (r.others) members.add("ports", r.others->ports).add("lowest", r.others->lowest).add("highest", r.others->highest);
+  members.add("outcome", r.outcome).add("count", r.count).add_if_any("since", r.since);
+  if (!r.claimed) return members.claimed({"engineer"}).text();
+  if (r.others) {
+    return members.claimed({"engineer", "transport", "ports", "lowest", "highest", "outcome", "count"}).text();
+  }
+  return has_port ? members.claimed({"engineer", "transport", "port", "outcome", "count"}).text()
+                  : members.claimed({"engineer", "transport", "outcome", "count"}).text();
 }
 std::string text_of_record(const FeatureIgnored& r) {
-  return Members("control_ignored").add("device", r.device).add("feature", r.feature).text();
+  return Members("control_ignored").add("device", r.device).add("feature", r.feature).claimed({"feature"}).text();
 }
 
 }  // namespace
@@ -134,7 +155,7 @@ bool needs_sync(const AuditRecord& record) {
   return std::visit(
       [](const auto& r) {
         using R = std::remove_cvref_t<decltype(r)>;
-        return !std::is_same_v<R, FlowOpened> && !std::is_same_v<R, FlowEnded> && !std::is_same_v<R, FlowRefused>;
+        return !std::is_same_v<R, FlowOpened> && !std::is_same_v<R, FlowEnded> && !std::is_same_v<R, AttemptsFailed>;
       },
       record);
 }

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <fstream>
 #include <iterator>
 
@@ -14,6 +15,8 @@ std::string vector_file(const std::string& name) {
   std::ifstream in(QUOIN_VECTORS "/gate/" + name, std::ios::binary);
   return {std::istreambuf_iterator<char>(in), {}};
 }
+
+constexpr std::uint64_t roomy = 1 << 30;
 
 struct File {
   std::string lines;
@@ -230,7 +233,7 @@ TEST(AuditRecord, the_longest_fits_its_bound) {
 }
 
 TEST(AuditQueue, one_append_at_a_time_and_the_first_of_a_file_alone) {
-  AuditQueue queue{AuditHead()};
+  AuditQueue queue{AuditPlace{}, roomy};
   queue.add(AgentStarted{}, second(1));
   const auto second_ticket = queue.add(AgentStopped{}, second(2));
   const auto first = queue.next(Instant{});
@@ -245,7 +248,7 @@ TEST(AuditQueue, one_append_at_a_time_and_the_first_of_a_file_alone) {
 }
 
 TEST(AuditQueue, syncs_all_but_flows) {
-  AuditQueue queue{AuditHead{5, std::string(64, 'a')}};
+  AuditQueue queue{AuditPlace{{5, std::string(64, 'a')}, 1, 1000}, roomy};
   queue.add(FlowOpened{}, second(1));
   queue.add(FlowEnded{}, second(1));
   EXPECT_FALSE(queue.next(Instant{})->sync);
@@ -256,7 +259,7 @@ TEST(AuditQueue, syncs_all_but_flows) {
 }
 
 TEST(AuditQueue, a_failed_append_drops_grants_keeps_the_rest_and_leaves_the_chain_where_it_was) {
-  AuditQueue queue{AuditHead{5, std::string(64, 'a')}};
+  AuditQueue queue{AuditPlace{{5, std::string(64, 'a')}, 1, 1000}, roomy};
   const auto grant = queue.add(opened("mfp"), second(1));
   queue.add(closed("mfp"), second(1));    // of the grant that never was
   queue.add(closed("laser"), second(1));  // of an earlier one
@@ -278,7 +281,7 @@ TEST(AuditQueue, a_failed_append_drops_grants_keeps_the_rest_and_leaves_the_chai
 }
 
 TEST(AuditQueue, is_bounded_and_says_what_it_lost) {
-  AuditQueue queue{AuditHead{5, std::string(64, 'a')}};
+  AuditQueue queue{AuditPlace{{5, std::string(64, 'a')}, 1, 1000}, roomy};
   for (std::size_t i = 0; i < AuditQueue::records_max + 3; i++) queue.add(FlowEnded{}, second(1));
   EXPECT_TRUE(queue.crowded());
   std::string written;

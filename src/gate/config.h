@@ -48,6 +48,12 @@ struct WarrantConfig {
   std::vector<std::string> engineers;  // at least one
 };
 
+struct AuditConfig {
+  static constexpr std::uint64_t file_bytes_smallest = 64 * 1024;
+  static constexpr std::uint64_t file_bytes_largest = std::uint64_t{1} << 30;
+  std::uint64_t file_bytes = 64 * 1024 * 1024;  // that a file may have; then the next one is begun
+};
+
 struct DeviceConfig {
   std::string name;  // a DNS label in lower case: it becomes the node's host name
   IpAddress address;
@@ -71,6 +77,7 @@ struct Config {
   RelayConfig relay;
   std::optional<ProxyConfig> proxy;  // for control and relays
   WarrantConfig warrant;
+  AuditConfig audit;
   std::vector<DeviceConfig> devices;  // at least one; names and addresses each once
 
   const DeviceConfig* device(std::string_view name) const;

@@ -140,6 +140,17 @@ std::vector<Case> bad_cases() {
   return out;
 }
 
+TEST(Config, the_size_of_an_audit_file_has_a_unit) {
+  EXPECT_EQ(parse_config(whole, "agent.toml")->audit.file_bytes, 64U << 20);
+  const std::vector<std::pair<std::string, std::uint64_t>> sizes = {
+      {"64KiB", 65'536}, {"3MiB", 3U << 20}, {"1GiB", 1U << 30}};
+  for (const auto& [size, bytes] : sizes) {
+    const auto read = parse_config(std::string(whole) + "[audit]\nfile_size = \"" + size + "\"\n", "agent.toml");
+    ASSERT_TRUE(read) << read.error().text();
+    EXPECT_EQ(read->audit.file_bytes, bytes);
+  }
+}
+
 TEST(Config, refuses_each_bad_input_with_line_key_and_sentence) {
   const std::vector<Case> cases = bad_cases();
   ASSERT_GT(cases.size(), 60U);

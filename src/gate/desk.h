@@ -21,8 +21,10 @@ namespace quoin::gate {
 
 class Desk {
  public:
-  Desk(Config settings, Result<HostView, std::string> view, AuditHead last)
-      : config(std::move(settings)), lock(config.device_names(), config.warrant.longest), audit(std::move(last)) {
+  Desk(Config settings, Result<HostView, std::string> view, AuditPlace place)
+      : config(std::move(settings)),
+        lock(config.device_names(), config.warrant.longest),
+        audit(std::move(place), config.audit.file_bytes) {
     host_changed(std::move(view));
   }
 

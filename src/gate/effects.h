@@ -123,10 +123,12 @@ struct CancelTask {  // no answer is awaited any more; a socket that arrives all
 };
 
 // Appends the lines to the audit file. With `sync`: append, fdatasync, then replace the head file (write beside, sync,
-// rename, sync the folder). Without: append only. Answered by AuditAppended before the next one is asked for. On
-// failure the edge cuts the file back to its former length; if even that fails it answers every later append with a
-// failure.
+// rename, sync the folder). Without: append only. Another file than the last one is begun by it, always with `sync`:
+// the last one is synced first, so that whatever is in the new one has all before it on disk. Answered by AuditAppended
+// before the next one is asked for. On failure the edge cuts the file back to its former length; if even that fails it
+// answers every later append with a failure.
 struct AppendAudit {
+  std::uint64_t file;  // its number: the last one's, or the next
   std::string lines;
   std::string head;
   bool sync;

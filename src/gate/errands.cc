@@ -17,9 +17,18 @@ bool is_one_host(const IpAddress& address) {
          !is_link_local(address);
 }
 
-template <class ForDevice>
-pair::RequestId request_of(const ForDevice& errand) {
-  return std::visit([](const auto& each) { return each.request; }, errand);
+Outcome outcome_of(pair::Unanswered why) {
+  switch (why) {
+    case pair::Unanswered::refused: return Outcome::refused;
+    case pair::Unanswered::timed_out: return Outcome::unanswered;
+    case pair::Unanswered::not_allowed: return Outcome::not_opened;
+    case pair::Unanswered::identity_changed: return Outcome::unrecognised;
+    case pair::Unanswered::too_many: return Outcome::too_many;
+    case pair::Unanswered::unreachable:
+    case pair::Unanswered::not_resolved:
+    case pair::Unanswered::behind_proxy: return Outcome::unreachable;
+  }
+  return Outcome::unreachable;
 }
 
 bool may_have_ftp_data(const Warrant& warrant, std::uint16_t port) {
@@ -178,21 +187,20 @@ Errands::Trouble Errands::handle(JoinKeyRead&& result) {
 
 Errands::Trouble Errands::handle(const pair::DialService& request, const Warrant& warrant, WallTime wall, Instant now) {
   if (!claim(request.request)) return Trouble::broke_rules;
-  const char* transport = request.transport == pair::Transport::tcp ? "tcp" : "udp";
   const std::string* engineer = admissions_.engineer(request.engineer);
   auto service = engineer == nullptr ? std::nullopt : service_of(request, *engineer, warrant, now);
   if (!service) {
-    flows_.refuse(engineer != nullptr ? *engineer : request.engineer.text(), transport, request.port,
-                  engineer == nullptr ? "the engineer is not admitted" : "the warrant does not open this port", wall);
+    note_failed(request, Outcome::not_opened, wall, now);
     fail(request.request, pair::Unanswered::not_allowed);
     return Trouble::none;
   }
   if (is_crowded(*engineer) || desk_.audit.crowded() || !flows_.may_open(*engineer, now)) {
-    flows_.refuse(*engineer, transport, request.port, "too many flows at once", wall);
+    note_failed(request, Outcome::too_many, wall, now);
     fail(request.request, pair::Unanswered::too_many);
     return Trouble::none;
   }
-  return for_device(ServiceDial{request.request, *engineer, request.transport, request.port, *std::move(service)}, now);
+  return for_device(ServiceDial{request.request, *engineer, request.transport, request.port, *std::move(service)}, wall,
+                    now);
 }
 
 std::optional<std::string> Errands::service_of(const pair::DialService& request, const std::string& engineer,
@@ -215,11 +223,10 @@ Errands::Trouble Errands::handle(const pair::FtpData& announced, const Warrant& 
   switch (ftp_ports_.announce(announced.engineer, *engineer, announced.port, now)) {
     case FtpDataPorts::Announced::taken: break;
     case FtpDataPorts::Announced::too_many:
-      flows_.refuse(*engineer, "tcp", announced.port, "too many data connections of FTP", wall);
+      flows_.attempts().add(*engineer, pair::Protocol::tcp, announced.port, Outcome::too_many, wall, now);
       break;
     case FtpDataPorts::Announced::not_passive:
-      flows_.refuse(*engineer, "tcp", announced.port, "the device named it for FTP data: not in ftp.passive_ports",
-                    wall);
+      flows_.attempts().add(*engineer, pair::Protocol::tcp, announced.port, Outcome::not_passive, wall, now);
       if (!std::exchange(said_not_passive_, true)) desk_.emit(WriteLog{not_passive_sentence(device_, announced.port)});
       break;
   }
@@ -230,8 +237,7 @@ Errands::Trouble Errands::handle(const pair::PingDevice& request, const Warrant&
   if (!claim(request.request)) return Trouble::broke_rules;
   const std::string* engineer = admissions_.engineer(request.engineer);
   if (engineer == nullptr || !warrant.services.ping || request.payload_bytes > ping_payload_bytes_max) {
-    flows_.refuse(engineer != nullptr ? *engineer : request.engineer.text(), "icmp", 0,
-                  engineer == nullptr ? "the engineer is not admitted" : "the warrant does not open this", wall);
+    note_failed(request, Outcome::not_opened, wall, now);
     fail(request.request, pair::Unanswered::not_allowed);
     return Trouble::none;
   }
@@ -239,47 +245,54 @@ Errands::Trouble Errands::handle(const pair::PingDevice& request, const Warrant&
                        flows_.open() + under_way<ServiceDial>() >= Flows::open_max;
   const bool is_new_series = !flows_.has_pings_of(*engineer);
   if (is_full || (is_new_series && (desk_.audit.crowded() || !flows_.may_open(*engineer, now)))) {
+    note_failed(request, Outcome::too_many, wall, now);
     fail(request.request, pair::Unanswered::too_many);
     return Trouble::none;
   }
   const AuditQueue::Ticket record = flows_.open_ping(request.request, *engineer, wall);
   if (record == 0) {
+    note_failed(request, Outcome::too_many, wall, now);
     fail(request.request, pair::Unanswered::too_many);
     return Trouble::none;
   }
-  return for_device(Echo{request.request, *engineer, request.payload_bytes, record}, now);
+  return for_device(Echo{request.request, *engineer, request.payload_bytes, record}, wall, now);
 }
 
-Errands::Trouble Errands::for_device(ForDevice errand, Instant now) {
-  if (guard_device(device_.address, device_.known_by(), desk_.host())) return Trouble::guard_refuses;
-  look_first(std::move(errand), now);
+Errands::Trouble Errands::for_device(ForDevice errand, WallTime wall, Instant now) {
+  if (guard_device(device_.address, device_.known_by(), desk_.host())) {
+    std::visit([&](const auto& each) { note_failed(each, Outcome::unrecognised, wall, now); }, errand);
+    return Trouble::guard_refuses;
+  }
+  look_first(std::move(errand), wall, now);
   return Trouble::none;
 }
 
-void Errands::look_first(ForDevice errand, Instant now) {
+void Errands::look_first(ForDevice errand, WallTime wall, Instant now) {
   const AuditQueue::Ticket record = record_before(errand);
-  if (desk_.audit.is_written(record)) return admit({std::move(errand), recognition_.next_glance()}, now);
+  if (desk_.audit.is_written(record)) return admit({std::move(errand), recognition_.next_glance()}, wall, now);
   std::visit([&](auto& each) { awaiting_record_.push_back({record, std::move(each)}); }, errand);
 }
 
-void Errands::admit(Waiting waiting, Instant now) {
-  if (!desk_.knows_host()) return fail(request_of(waiting.errand), pair::Unanswered::unreachable);
+void Errands::admit(Waiting waiting, WallTime wall, Instant now) {
+  const auto refuse = [&](pair::Unanswered why) {
+    std::visit([&](const auto& each) { fail(each, why, Outcome::unrecognised, wall, now); }, waiting.errand);
+  };
+  if (!desk_.knows_host()) return refuse(pair::Unanswered::unreachable);
   switch (recognition_.ask(waiting.since)) {
-    case Recognition::Answer::yes: return begin(std::move(waiting.errand), now);
+    case Recognition::Answer::yes: return begin(std::move(waiting.errand), wall, now);
     case Recognition::Answer::later: awaiting_look_.push_back(std::move(waiting)); return;
     case Recognition::Answer::no: break;
   }
-  fail(request_of(waiting.errand),
-       recognition_.is_another_device() ? pair::Unanswered::identity_changed : pair::Unanswered::unreachable);
+  refuse(recognition_.is_another_device() ? pair::Unanswered::identity_changed : pair::Unanswered::unreachable);
 }
 
-void Errands::device_looked_at(Instant now) {
-  if (recognition_.is_gone()) give_up_dials();
-  for (Waiting& each : std::exchange(awaiting_look_, {})) admit(std::move(each), now);
+void Errands::device_looked_at(WallTime wall, Instant now) {
+  if (recognition_.is_gone()) give_up_dials(wall, now);
+  for (Waiting& each : std::exchange(awaiting_look_, {})) admit(std::move(each), wall, now);
 }
 
 // The kernel would go on for as long as it trusts what its neighbour table had.
-void Errands::give_up_dials() {
+void Errands::give_up_dials(WallTime wall, Instant now) {
   for (auto each = errands_.begin(); each != errands_.end();) {
     const auto* dial = std::get_if<ServiceDial>(&each->second);
     if (dial == nullptr) {
@@ -287,7 +300,7 @@ void Errands::give_up_dials() {
       continue;
     }
     desk_.cancel(each->first);
-    fail(dial->request, pair::Unanswered::unreachable);
+    fail(*dial, pair::Unanswered::unreachable, Outcome::unreachable, wall, now);
     each = errands_.erase(each);
   }
 }
@@ -298,32 +311,30 @@ AuditQueue::Ticket Errands::record_before(const ForDevice& errand) const {
   return std::max(echo != nullptr ? echo->record : 0, desk_.audit.newest_grave());
 }
 
-void Errands::begin(ForDevice errand, Instant now) {
+void Errands::begin(ForDevice errand, WallTime wall, Instant now) {
   // What has to wait for another record now is looked before anew.
-  if (!desk_.audit.is_written(record_before(errand))) return look_first(std::move(errand), now);
-  if (const auto* dial = std::get_if<ServiceDial>(&errand)) {
-    perform(*dial, now);
-  } else {
-    perform(std::get<Echo>(errand));
-  }
+  if (!desk_.audit.is_written(record_before(errand))) return look_first(std::move(errand), wall, now);
+  std::visit([&](const auto& each) { perform(each, wall, now); }, errand);
 }
 
-void Errands::records_written(Instant now) {
+void Errands::records_written(WallTime wall, Instant now) {
   for (Later& each : std::exchange(awaiting_record_, {})) {
     if (!desk_.audit.is_written(each.record)) {
       awaiting_record_.push_back(std::move(each));
     } else if (const auto* connected = std::get_if<HandOver>(&each.what)) {
       look_before(*connected);
     } else if (auto* dial = std::get_if<ServiceDial>(&each.what)) {
-      look_first(std::move(*dial), now);
+      look_first(std::move(*dial), wall, now);
     } else {
-      look_first(std::move(std::get<Echo>(each.what)), now);
+      look_first(std::move(std::get<Echo>(each.what)), wall, now);
     }
   }
 }
 
-void Errands::perform(const ServiceDial& dial, Instant now) {
-  if (recognition_.is_gone()) return fail(dial.request, pair::Unanswered::unreachable);
+void Errands::perform(const ServiceDial& dial, WallTime wall, Instant now) {
+  if (recognition_.is_gone()) {
+    return fail(dial, pair::Unanswered::unreachable, Outcome::unrecognised, wall, now);
+  }
   if (dial.transport == pair::Transport::tcp) recognition_.dial_began(now);
   const TaskId task = desk_.new_task(session_);
   desk_.emit(Dial{.task = task,
@@ -334,10 +345,10 @@ void Errands::perform(const ServiceDial& dial, Instant now) {
   errands_.emplace(task, dial);
 }
 
-void Errands::perform(const Echo& echo) {
+void Errands::perform(const Echo& echo, WallTime wall, Instant now) {
   // The tunnel may have said meanwhile that they are over, and their end is recorded.
-  if (!flows_.count_ping(echo.engineer, echo.record, echo.payload_bytes, 0)) {
-    return fail(echo.request, pair::Unanswered::not_allowed);
+  if (!flows_.count_ping(echo.engineer, echo.record, echo.payload_bytes)) {
+    return fail(echo, pair::Unanswered::not_allowed, Outcome::cut_short, wall, now);
   }
   const TaskId task = desk_.new_task(session_);
   desk_.emit(Ping{task, device_.address, echo.payload_bytes, ping_timeout, device_.stays_on_link()});
@@ -352,7 +363,7 @@ Errands::Trouble Errands::handle(const DialFailed& result, WallTime wall, Instan
       recognition_.dial_failed(now);
     }
     if (result.why == pair::Unanswered::refused) recognition_.dial_answered();
-    fail(dial->request, result.why);
+    fail(*dial, result.why, outcome_of(result.why), wall, now);
   } else if (auto server = finish<ServerDial>(result.task)) {
     if (result.proxy && server->behind) {
       refused_by_proxy(*std::move(server), *result.proxy);
@@ -370,7 +381,7 @@ Errands::Trouble Errands::handle(const Pinged& result) {
     fail(echo->request, pair::Unanswered::timed_out);
     return Trouble::none;
   }
-  if (!flows_.count_ping(echo->engineer, echo->record, 0, echo->payload_bytes)) {
+  if (!flows_.count_answer(echo->engineer, echo->record, echo->payload_bytes)) {
     fail(echo->request, pair::Unanswered::not_allowed);
     return Trouble::none;
   }
@@ -379,14 +390,19 @@ Errands::Trouble Errands::handle(const Pinged& result) {
   return Trouble::none;
 }
 
-void Errands::cancel_all() {
+void Errands::cancel_all(WallTime wall, Instant now) {
   for (const auto& [task, errand] : errands_) {
     desk_.cancel(task);
+    if (const auto* dial = std::get_if<ServiceDial>(&errand)) note_failed(*dial, Outcome::cut_short, wall, now);
     if (const auto* connected = std::get_if<HandOver>(&errand)) desk_.emit(CloseHandle{connected->socket, true});
   }
   errands_.clear();
-  awaiting_look_.clear();
+  for (const Waiting& waiting : std::exchange(awaiting_look_, {})) {
+    std::visit([&](const auto& each) { note_failed(each, Outcome::cut_short, wall, now); }, waiting.errand);
+  }
   for (const Later& each : std::exchange(awaiting_record_, {})) {
+    if (const auto* dial = std::get_if<ServiceDial>(&each.what)) note_failed(*dial, Outcome::cut_short, wall, now);
+    if (const auto* echo = std::get_if<Echo>(&each.what)) note_failed(*echo, Outcome::cut_short, wall, now);
     if (const auto* connected = std::get_if<HandOver>(&each.what)) desk_.emit(CloseHandle{connected->socket, true});
   }
   owed_.clear();

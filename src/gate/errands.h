@@ -67,7 +67,7 @@ class Errands {
         ftp_ports_(device.ftp_passive_ports) {}
 
   bool is_in_use(pair::RequestId request) const;
-  void device_looked_at(Instant now);  // what waited for that goes on, or comes to nothing
+  void device_looked_at(WallTime wall, Instant now);  // what waited for that goes on, or comes to nothing
 
   [[nodiscard]] Trouble handle(const pair::DialControl& request, Instant now);
   [[nodiscard]] Trouble handle(const pair::DialRelay& request, Instant now);
@@ -78,16 +78,18 @@ class Errands {
   [[nodiscard]] Trouble handle(const pair::WantJoinKey& request);
 
   [[nodiscard]] Trouble handle(const Resolved& result);
-  [[nodiscard]] Trouble handle(const Dialled& result, WallTime wall);
+  // Attempts that the tunnel refused by itself.
+  void handle(const pair::Refused& report, WallTime wall, Instant now);
+  [[nodiscard]] Trouble handle(const Dialled& result, WallTime wall, Instant now);
   [[nodiscard]] Trouble handle(const DialFailed& result, WallTime wall, Instant now);
   [[nodiscard]] Trouble handle(const Pinged& result);
   [[nodiscard]] Trouble handle(JoinKeyRead&& result);
   bool awaits(const NeighboursFound& result) const { return errands_.contains(result.task); }
   // If another device is there, that is what is returned.
   [[nodiscard]] std::optional<Finding> handle(const NeighboursFound& result, WallTime wall, Instant now);
-  void records_written(Instant now);
+  void records_written(WallTime wall, Instant now);
 
-  void cancel_all();
+  void cancel_all(WallTime wall, Instant now);
 
   // Why the proxy did not connect, the last time that it was asked; nothing if it did, or was not asked.
   struct ProxyRefusal {
@@ -158,6 +160,14 @@ class Errands {
   std::optional<T> finish(TaskId task);
   bool claim(pair::RequestId request);  // false if the id is in use
   void fail(pair::RequestId request, pair::Unanswered why);
+  // errands_attempts.cc: the same of what an engineer tried, for the record.
+  void fail(const ServiceDial& dial, pair::Unanswered why, Outcome outcome, WallTime wall, Instant now);
+  void fail(const Echo& echo, pair::Unanswered why, Outcome outcome, WallTime wall, Instant now);
+  void note_failed(const ServiceDial& dial, Outcome outcome, WallTime wall, Instant now);
+  void note_failed(const Echo& echo, Outcome outcome, WallTime wall, Instant now);
+  void note_failed(const pair::DialService& request, Outcome outcome, WallTime wall, Instant now);
+  void note_failed(const pair::PingDevice& request, Outcome outcome, WallTime wall, Instant now);
+  std::string name_of(const crypto::NodePublicKey& engineer) const;  // for records
   Trouble seek_server(ServerName name, const std::string& host, const std::vector<IpAddress>& given, Instant now);
   void reach_server(const ServerName& name, const std::vector<IpAddress>& addresses);
   bool may_be_server(const ServerName& name, const IpAddress& address) const;
@@ -171,17 +181,17 @@ class Errands {
   void refused_by_proxy(ServerDial dial, const ProxyTrouble& trouble);
   void proxy_failed(pair::RequestId request, Server server, std::string sentence, const ProxyTrouble& trouble);
   std::optional<ProxyRefusal>& proxy_refusal(Server server);
-  Trouble for_device(ForDevice errand, Instant now);
-  void look_first(ForDevice errand, Instant now);
-  void admit(Waiting waiting, Instant now);
+  Trouble for_device(ForDevice errand, WallTime wall, Instant now);
+  void look_first(ForDevice errand, WallTime wall, Instant now);
+  void admit(Waiting waiting, WallTime wall, Instant now);
   // The service that a dial belongs to, if the warrant opens it; uses up an announcement of FTP.
   std::optional<std::string> service_of(const pair::DialService& request, const std::string& engineer,
                                         const Warrant& warrant, Instant now);
   AuditQueue::Ticket record_before(const ForDevice& errand) const;
-  void begin(ForDevice errand, Instant now);
-  void give_up_dials();
-  void perform(const ServiceDial& dial, Instant now);
-  void perform(const Echo& echo);
+  void begin(ForDevice errand, WallTime wall, Instant now);
+  void give_up_dials(WallTime wall, Instant now);
+  void perform(const ServiceDial& dial, WallTime wall, Instant now);
+  void perform(const Echo& echo, WallTime wall, Instant now);
   void look_before(const HandOver& connected);
   void hand_over(const HandOver& connected);
   void drop(const HandOver& connected, pair::Unanswered why);

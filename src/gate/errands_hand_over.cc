@@ -4,7 +4,7 @@
 
 namespace quoin::gate {
 
-Errands::Trouble Errands::handle(const Dialled& result, WallTime wall) {
+Errands::Trouble Errands::handle(const Dialled& result, WallTime wall, Instant now) {
   if (const auto dial = finish<ServiceDial>(result.task)) {
     recognition_.dial_answered();
     port_trouble_.connected(dial->transport, dial->port);
@@ -12,6 +12,7 @@ Errands::Trouble Errands::handle(const Dialled& result, WallTime wall) {
         flows_.open(dial->request, dial->engineer, dial->transport, dial->port, dial->service, wall);
     const HandOver connected{dial->request, result.socket};
     if (record == 0) {
+      note_failed(*dial, Outcome::too_many, wall, now);
       drop(connected, pair::Unanswered::too_many);
     } else if (desk_.audit.is_written(record)) {
       look_before(connected);

@@ -40,19 +40,32 @@ AuditQueue::Ticket Flows::open_ping(pair::RequestId id, const std::string& engin
   flow.record.transport = "icmp";
   flow.record.bytes_to_device = 0;
   flow.record.bytes_to_engineer = 0;
+  flow.record.echoes.emplace();
   const AuditQueue::Ticket opening = add(id, std::move(flow), wall);
   if (opening != 0) pings_.emplace(engineer, id);
   return opening;
 }
 
-bool Flows::count_ping(const std::string& engineer, AuditQueue::Ticket opening, std::uint64_t bytes_to_device,
-                       std::uint64_t bytes_to_engineer) {
+FlowEnded* Flows::pings_of(const std::string& engineer, AuditQueue::Ticket opening) {
   const auto series = pings_.find(engineer);
-  if (series == pings_.end()) return false;
+  if (series == pings_.end()) return nullptr;
   Flow& flow = open_.at(series->second);
-  if (flow.opening != opening) return false;
-  *flow.record.bytes_to_device += bytes_to_device;
-  *flow.record.bytes_to_engineer += bytes_to_engineer;
+  return flow.opening == opening ? &flow.record : nullptr;
+}
+
+bool Flows::count_ping(const std::string& engineer, AuditQueue::Ticket opening, std::uint64_t bytes) {
+  FlowEnded* record = pings_of(engineer, opening);
+  if (record == nullptr) return false;
+  record->echoes->requests++;
+  *record->bytes_to_device += bytes;
+  return true;
+}
+
+bool Flows::count_answer(const std::string& engineer, AuditQueue::Ticket opening, std::uint64_t bytes) {
+  FlowEnded* record = pings_of(engineer, opening);
+  if (record == nullptr) return false;
+  record->echoes->answers++;
+  *record->bytes_to_engineer += bytes;
   return true;
 }
 
@@ -93,18 +106,12 @@ std::optional<FlowEnded> Flows::closed(const pair::FlowClosed& report, WallTime 
   return record;
 }
 
-void Flows::refuse(const std::string& engineer, const char* transport, std::uint16_t port, const char* why,
-                   WallTime wall) {
-  if (++refused_ > refusals_written_max) return;
-  audit_.add(FlowRefused{.device = device_, .engineer = engineer, .transport = transport, .port = port, .why = why},
-             wall);
-}
-
 void Flows::end_all(WallTime wall) {
   for (auto& [id, flow] : open_) audit_.add(std::move(flow.record), wall);
   open_.clear();
   pings_.clear();
   engineers_.clear();
+  attempts_.flush(wall);
 }
 
 }  // namespace quoin::gate

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "base/time.h"
+#include "gate/attempts.h"
 #include "gate/audit_queue.h"
 #include "gate/budget.h"
 #include "pair/messages.h"
@@ -26,9 +27,8 @@ class Flows {
   static constexpr std::size_t open_of_one_max = open_max / 4 * 3;
   static constexpr std::uint64_t opened_of_one_burst = opened_burst / 4 * 3;
   static constexpr std::uint64_t opened_of_one_per_second = opened_per_second / 4 * 3;
-  static constexpr std::uint64_t refusals_written_max = 16;  // in one warrant; the rest is counted
 
-  Flows(std::string device, AuditQueue& audit) : device_(std::move(device)), audit_(audit) {}
+  Flows(std::string device, AuditQueue& audit) : device_(std::move(device)), audit_(audit), attempts_(device_, audit) {}
 
   bool full() const { return open_.size() >= open_max; }
   bool has(pair::RequestId id) const { return open_.contains(id); }
@@ -37,7 +37,8 @@ class Flows {
   std::size_t open_of(const std::string& engineer) const;
   std::size_t open() const { return open_.size(); }
   std::uint64_t opened() const { return opened_; }
-  std::uint64_t refused() const { return refused_; }
+  Attempts& attempts() { return attempts_; }  // that came to nothing
+  const Attempts& attempts() const { return attempts_; }
 
   bool has_tcp(const std::string& engineer, std::uint16_t port) const;  // an open one
   // `service` is what records call it. Returns the flow's record, before which it carries nothing; 0, and there is no
@@ -46,11 +47,10 @@ class Flows {
                           std::uint16_t port, std::string service, WallTime wall);
   // Echo requests of one engineer are one flow, named by the first of them, until the tunnel closes it or ends.
   AuditQueue::Ticket open_ping(pair::RequestId id, const std::string& engineer, WallTime wall);
-  // False if that flow, which began with this record, is over.
-  [[nodiscard]] bool count_ping(const std::string& engineer, AuditQueue::Ticket opening, std::uint64_t bytes_to_device,
-                                std::uint64_t bytes_to_engineer);
+  // An echo request or its answer. False if that flow, which began with this record, is over.
+  [[nodiscard]] bool count_ping(const std::string& engineer, AuditQueue::Ticket opening, std::uint64_t bytes);
+  [[nodiscard]] bool count_answer(const std::string& engineer, AuditQueue::Ticket opening, std::uint64_t bytes);
   std::optional<FlowEnded> closed(const pair::FlowClosed& report, WallTime wall);  // its record, if it was open
-  void refuse(const std::string& engineer, const char* transport, std::uint16_t port, const char* why, WallTime wall);
   void end_all(WallTime wall);  // the tunnel is gone: what it did not report stays unknown
 
  private:
@@ -60,6 +60,7 @@ class Flows {
     bool is_ping = false;
   };
   AuditQueue::Ticket add(pair::RequestId id, Flow flow, WallTime wall);
+  FlowEnded* pings_of(const std::string& engineer, AuditQueue::Ticket opening);
 
   std::string device_;
   AuditQueue& audit_;
@@ -73,7 +74,7 @@ class Flows {
   std::map<std::string, Engineer> engineers_;     // who was admitted, so no more than nodes are
   Budget budget_{opened_burst, opened_per_second};
   std::uint64_t opened_ = 0;
-  std::uint64_t refused_ = 0;
+  Attempts attempts_;
 };
 
 }  // namespace quoin::gate

@@ -28,7 +28,7 @@ std::size_t Gate::open_sessions() const {
 }
 
 Gate::Core::Core(Config config, Result<HostView, std::string> host, AuditStart audit, WallTime wall, Instant now)
-    : desk_(std::move(config), std::move(host), std::move(audit.last)), refusals_(now) {
+    : desk_(std::move(config), std::move(host), std::move(audit.place)), refusals_(now) {
   if (audit.repaired) desk_.audit.add(*audit.repaired, wall);
   desk_.audit.add(AgentStarted{.devices = desk_.config.device_names()}, wall);
   if (!desk_.knows_host()) desk_.emit(WriteLog{unknown_host_sentence(desk_.host_trouble())});

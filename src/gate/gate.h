@@ -30,7 +30,7 @@
 namespace quoin::gate {
 
 struct AuditStart {  // what reading the audit file at start gave; a file with a fault starts no gate
-  AuditHead last;
+  AuditPlace place;
   std::optional<FileRepaired> repaired;
 };
 

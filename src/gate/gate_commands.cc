@@ -251,7 +251,7 @@ Reply Gate::Core::status(WallTime wall, Instant now) const {
   std::ranges::sort(*out.open, {}, &DeviceStatus::device);
   out.devices = desk_.config.device_names();
   const std::string folder = desk_.config.state_dir + "/";
-  out.audit_file = folder + std::string(audit_file_name);
+  out.audit_file = folder + audit_file_name(1);
   out.audit_head = folder + std::string(audit_head_name);
   out.audit_works = desk_.audit.keeps_up(now);
   out.text = status_text(out);

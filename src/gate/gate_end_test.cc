@@ -283,7 +283,7 @@ TEST(GateEnd, a_crash_between_append_and_head_is_repaired_and_recorded) {
   const std::string head = site.audit_head;
   site.command(CloseRequest{"mfp"});
   site.audit_head = head;  // the newest head never reached the disk
-  site.audit_file += "{\"seq\":99,\"time\":\"20";
+  site.audit_file() += "{\"seq\":99,\"time\":\"20";
   site.restart();
   EXPECT_NE(site.last_record("repaired").find("\"bytes_cut\":20"), std::string::npos) << site.last_record("repaired");
   expect_shut(site);

@@ -127,19 +127,10 @@ TEST(GateFlows, only_admitted_engineers_and_opened_ports_are_dialled) {
   }
   EXPECT_EQ(site.device_dials(), 0U);
   EXPECT_TRUE(site.pings.empty());
-  EXPECT_EQ(site.records("flow_refused"), 9U);
+  EXPECT_EQ(site.records("attempts"), 7U);  // two of the nine are like the first
   site.say(1, dial(++id));
   EXPECT_TRUE(connected(site, 1, id));
   EXPECT_PROMISES_KEPT(site);
-}
-
-TEST(GateFlows, refused_flows_of_a_flood_are_counted_in_the_closing_record) {
-  Site site;
-  const SessionId session = site.open_with_alice();
-  for (pair::RequestId id = 100; id < 300; id++) site.say(session, dial(id, 4000));
-  EXPECT_EQ(site.records("flow_refused"), Flows::refusals_written_max);
-  site.command(CloseRequest{});
-  EXPECT_NE(site.last_record("closed").find("\"flows_refused\":200"), std::string::npos);
 }
 
 TEST(GateFlows, a_refused_connection_and_a_silent_device_are_told_apart) {
@@ -238,8 +229,10 @@ TEST(GateFlows, pings_reach_only_the_device_and_are_one_flow) {
   for (const Ping& ping : site.pings) EXPECT_EQ(ping.address, at("192.168.77.21"));
   EXPECT_EQ(site.records("flow_opened"), 1U);
   site.command(CloseRequest{});
-  EXPECT_NE(site.last_record("flow").find("\"transport\":\"icmp\",\"bytes_to_device\":224,\"bytes_to_engineer\":168"),
-            std::string::npos)
+  EXPECT_NE(
+      site.last_record("flow").find(
+          "\"transport\":\"icmp\",\"requests\":4,\"answers\":3,\"bytes_to_device\":224,\"bytes_to_engineer\":168"),
+      std::string::npos)
       << site.last_record("flow");
 }
 
@@ -255,7 +248,8 @@ TEST(GateFlows, a_ping_that_its_tunnel_calls_over_before_it_is_sent_is_not_sent)
   ASSERT_EQ(site.pings.size(), 1U);
   EXPECT_EQ(site.pings.front().payload_bytes, 28);
   site.command(CloseRequest{});
-  EXPECT_NE(site.last_record("flow").find("\"transport\":\"icmp\",\"bytes_to_device\":28,\"bytes_to_engineer\":28"),
+  EXPECT_NE(site.last_record("flow").find(
+                "\"transport\":\"icmp\",\"requests\":1,\"answers\":1,\"bytes_to_device\":28,\"bytes_to_engineer\":28"),
             std::string::npos)
       << site.last_record("flow");
   EXPECT_EQ(site.records("flow_opened"), site.records("flow"));

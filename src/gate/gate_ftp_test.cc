@@ -121,9 +121,10 @@ TEST(GateFtp, a_port_outside_of_the_passive_ones_is_not_opened_whoever_announces
   EXPECT_TRUE(site.opens(49'152));
   EXPECT_TRUE(site.opens(65'535));
   EXPECT_FALSE(site.was_killed());  // what a device says is not its tunnel's fault
-  EXPECT_NE(site.audit_file.find(R"("port":9100,"why":"the device named it for FTP data: not in ftp.passive_ports")"),
+  EXPECT_NE(site.audit_file().find(
+                R"("port":9100,"outcome":"the device named it for FTP data: not in ftp.passive_ports","count":1)"),
             std::string::npos)
-      << site.last_record("flow_refused");
+      << site.last_record("attempts");
   ASSERT_EQ(site.log.size(), 1U);  // said once
   EXPECT_EQ(
       site.log.front(),

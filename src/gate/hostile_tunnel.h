@@ -12,7 +12,7 @@ class HostileTunnel {
   explicit HostileTunnel(Random& random) : random_(random) {}
 
   pair::FromTunnel anything() {
-    switch (random_.below(19)) {
+    switch (random_.below(20)) {
       case 0: return pair::DialControl{request()};
       case 1: return pair::DialRelay{request(), 900, host(), maybe_address(), maybe_address(), port()};
       case 2: return pair::ResolveStun{request(), host(), maybe_address(), maybe_address(), port()};
@@ -33,6 +33,7 @@ class HostileTunnel {
       case 13:
       case 14: return pair::WantEndpoint{request(), {address(), port()}};
       case 15: return pair::EndpointUnneeded{{address(), port()}};
+      case 16: return refused();
       default: return valid_report();
     }
   }
@@ -129,6 +130,17 @@ class HostileTunnel {
   std::uint16_t port() {
     constexpr std::uint16_t ports[] = {80, 443, 161, 9100, 0, 65535, 3478, 22, 21, 21, 50'000, 50'001};
     return ports[random_.below(std::size(ports))];
+  }
+  pair::Refused refused() {
+    pair::Refused out{
+        key(), static_cast<pair::Protocol>(random_.below(3)), static_cast<pair::RefusedFor>(random_.below(3)), {}};
+    for (std::uint64_t i = random_.below(8); i > 0; i--) {
+      const std::uint16_t first = port();
+      const auto last = random_.below(2) == 0 ? first : std::max(first, port());
+      out.ports.push_back({first, last, 0});
+      out.ports.back().count = out.ports.back().ports() + static_cast<std::uint32_t>(random_.below(100));
+    }
+    return out;
   }
   std::string login() {
     const char* const logins[] = {

@@ -217,8 +217,8 @@ Session::Ending tunnel_ending(const std::string& how) {
 Session::Ending rules_ending(const std::string& what) {
   return ending("the tunnel broke the rules: " + what, ExitCode::failed,
                 "The tunnel broke the rules (" + what +
-                    ") and was killed; do not open this device again before asking "
-                    "who runs the control server.");
+                    ") and was killed: its program has a fault, or somebody took it over. Keep the log and the audit "
+                    "file, and report it before you open this device again.");
 }
 
 std::string opened_sentence(const DeviceStatus& status, Duration lasts) {

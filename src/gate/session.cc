@@ -32,7 +32,7 @@ void Session::records_written(WallTime wall, Instant now) {
   if (phase_ != Phase::starting && phase_ != Phase::open) return;
   if (extension_ && desk_.audit.is_written(extension_->record)) extended(wall, now);
   if (phase_ == Phase::closing) return;
-  errands_.records_written(now);
+  errands_.records_written(wall, now);
   for (const auto& key : admissions_.newly_admitted(desk_.audit)) desk_.send(id_, pair::Admission{key, true});
 }
 
@@ -149,7 +149,7 @@ void Session::leave(Ending&& ending, bool at_once, WallTime wall, Instant now) {
     return;
   }
   desk_.lock.close(device_.name);
-  errands_.cancel_all();
+  errands_.cancel_all(wall, now);
   endpoint_sockets_.end();
   recognition_.cancel_all();
   const bool granted = phase_ > Phase::recording || (grant_ && !desk_.audit.is_void(*grant_));
@@ -158,7 +158,7 @@ void Session::leave(Ending&& ending, bool at_once, WallTime wall, Instant now) {
                                   .why = ending.why,
                                   .by = ending.by,
                                   .flows = flows_.opened(),
-                                  .flows_refused = flows_.refused(),
+                                  .flows_refused = flows_.attempts().count(),
                                   .admissions_refused_unwritten = admissions_.refused_without_room()},
                     wall);
   }
@@ -167,7 +167,7 @@ void Session::leave(Ending&& ending, bool at_once, WallTime wall, Instant now) {
         reply(ExitCode::failed, device_.name + " ended while it was being extended: " + ending.why + ".");
   }
   if (is_opening()) verdict_ = reply(ending.code, std::move(ending.sentence));
-  if (child_ == Child::none || child_ == Child::gone) return finish(wall);
+  if (child_ == Child::none || child_ == Child::gone) return finish(wall, now);
   phase_ = Phase::closing;
   if (at_once || child_ != Child::running) return kill(now);
   desk_.send(id_, pair::Close{});
@@ -185,8 +185,8 @@ void Session::kill(Instant now) {
   doubt_at_ = now + kill_doubt;
 }
 
-void Session::finish(WallTime wall) {
-  errands_.cancel_all();
+void Session::finish(WallTime wall, Instant now) {
+  errands_.cancel_all(wall, now);
   endpoint_sockets_.end();
   recognition_.cancel_all();
   flows_.end_all(wall);
@@ -199,14 +199,14 @@ void Session::child_failed(const std::string& why, WallTime wall, Instant now) {
   if (child_ != Child::asked_for) return;
   child_ = Child::gone;
   end(tunnel_ending("it could not be started: " + why), wall, now);
-  finish(wall);
+  finish(wall, now);
 }
 
 void Session::child_exited(const std::string& how, WallTime wall, Instant now) {
   if (child_ == Child::none || child_ == Child::gone) return;
   child_ = Child::gone;
   if (!past_deadline(wall, now)) end(tunnel_ending(how), wall, now);
-  finish(wall);
+  finish(wall, now);
 }
 
 void Session::child_unreachable(const std::string& why, WallTime wall, Instant now) {
@@ -242,7 +242,8 @@ bool Session::past_deadline(WallTime wall, Instant now) {
 void Session::handle_timeout(WallTime wall, Instant now) {
   if (past_deadline(wall, now)) return;
   warn_in_time(wall, now);
-  if (recognition_.handle_timeout(now)) errands_.device_looked_at(now);
+  if (recognition_.handle_timeout(now)) errands_.device_looked_at(wall, now);
+  flows_.attempts().handle_timeout(wall, now);
   if (is_opening() && now >= opening_ends_) {
     const bool said = newest_problem_ && problems_.contains(*newest_problem_);
     if (phase_ == Phase::recording) return end(slow_audit_ending(), wall, now);
@@ -257,8 +258,9 @@ void Session::handle_timeout(WallTime wall, Instant now) {
 
 std::optional<Instant> Session::next_timeout() const {
   std::optional<Instant> next = is_opening() ? std::optional(opening_ends_) : kill_at_ ? kill_at_ : doubt_at_;
-  const auto check = recognition_.next_timeout();
-  if (check && (!next || *check < *next)) next = check;
+  for (const auto& at : {recognition_.next_timeout(), flows_.attempts().next_timeout()}) {
+    if (at && (!next || *at < *next)) next = at;
+  }
   return next;
 }
 

@@ -112,7 +112,7 @@ class Session {
   void leave(Ending&& ending, bool at_once, WallTime wall, Instant now);
   Ends last_moment() const { return Ends{warrant_.ends, warrant_.ends_wall} + leaving_max; }  // of a tunnel
   void kill(Instant now);
-  void finish(WallTime wall);
+  void finish(WallTime wall, Instant now);
   bool past_deadline(WallTime wall, Instant now);
   bool takes_message(Instant now);
   void trouble(Errands::Trouble trouble, WallTime wall, Instant now);
@@ -131,6 +131,7 @@ class Session {
   void on(const pair::Online& m, WallTime wall, Instant now);
   void on(const pair::PathReport& m, WallTime, Instant) { admissions_.path_changed(m); }
   void on(const pair::FlowClosed& m, WallTime wall, Instant) { finished(m, wall); }
+  void on(const pair::Refused& m, WallTime wall, Instant now) { errands_.handle(m, wall, now); }
   void on(const pair::Problem& m, WallTime wall, Instant now);
   void on(const pair::Solved& m, WallTime, Instant) { problems_.erase(m.kind); }
   void on(const pair::LoggedOut&, WallTime, Instant) {}  // its exit follows, or the kill

@@ -18,7 +18,7 @@ void Session::handle(Dialled&& result, WallTime wall, Instant now) {
   // The door may have shut while the device took its time to answer.
   if (past_deadline(wall, now)) return desk_.emit(CloseHandle{result.socket});
   if (endpoint_sockets_.handle(result)) return;
-  trouble(errands_.handle(result, wall), wall, now);
+  trouble(errands_.handle(result, wall, now), wall, now);
 }
 void Session::handle(DialFailed&& result, WallTime wall, Instant now) {
   if (endpoint_sockets_.handle(result)) return;
@@ -35,7 +35,7 @@ void Session::found(const std::optional<Finding>& finding, WallTime wall, Instan
       recognised(wall);
     }
   }
-  errands_.device_looked_at(now);
+  errands_.device_looked_at(wall, now);
 }
 
 void Session::recognised(WallTime wall) {
@@ -68,7 +68,7 @@ void Session::another(const Finding& finding, WallTime wall, Instant now) {
   if (phase_ != Phase::checking)
     desk_.emit(
         WriteLog{device_.name + " is closed, for another device answers at its address; the audit file says which"});
-  errands_.device_looked_at(now);
+  errands_.device_looked_at(wall, now);
   end(std::move(ending), wall, now);
 }
 

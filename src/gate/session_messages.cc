@@ -52,6 +52,7 @@ void Session::handle(const Result<pair::FromTunnel, pair::MessageError>& message
     // To log out it may need the control server once more; and what its flows carried is worth knowing.
     if (const auto* dial = std::get_if<pair::DialControl>(&*message)) return on(*dial, wall, now);
     if (const auto* closed = std::get_if<pair::FlowClosed>(&*message)) return on(*closed, wall, now);
+    if (const auto* refused = std::get_if<pair::Refused>(&*message)) return on(*refused, wall, now);
     return;
   }
   std::visit([&](const auto& m) { on(m, wall, now); }, *message);

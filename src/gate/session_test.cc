@@ -14,7 +14,7 @@ class SessionAlone : public testing::Test {
   static constexpr WallTime wall{hours(24) * 365 * 56};
   static constexpr Instant now{hours(3)};
 
-  SessionAlone() : desk_(site_config(), site_host(), AuditHead{9, std::string(64, 'a')}) {}
+  SessionAlone() : desk_(site_config(), site_host(), AuditPlace{{9, std::string(64, 'a')}, 1, 1000}) {}
 
   Warrant warrant() const {
     return {.device = "mfp",

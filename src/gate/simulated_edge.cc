@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "gate/audit_verifier.h"
 #include "gate/dial_guard.h"
 #include "path/endpoint_guard.h"
 
@@ -26,11 +25,10 @@ void SimulatedEdge::restart() {
   held_appends_.clear();
   held_looks_.clear();
   append_under_way_ = false;
-  AuditVerifier verifier(audit_head.empty() ? std::nullopt : std::optional<std::string_view>(audit_head));
-  verifier.feed(bytes_of(audit_file));
-  const AuditVerdict verdict = verifier.finish();
+  if (audit_files.empty()) audit_files.emplace_back();
+  const AuditVerdict verdict = verify_audit();
   promise(!verdict.fault, "a restart finds the audit file whole");
-  audit_file.resize(verdict.bytes_valid);
+  audit_file().resize(verdict.bytes_valid);
   std::optional<FileRepaired> repaired;
   if (!verdict.whole()) repaired = FileRepaired{verdict.records_beyond_head, verdict.bytes_torn};
   // Session ids begin anew with each gate; what earlier tunnels were told is kept out of the way.
@@ -38,7 +36,8 @@ void SimulatedEdge::restart() {
   knows_host_ = host_is_readable;
   Result<HostView, std::string> view = host;
   if (!host_is_readable) view = failure<std::string>("ask the kernel: Operation not permitted");
-  gate.emplace(config, std::move(view), AuditStart{verdict.last, repaired}, wall, now);
+  gate.emplace(config, std::move(view), AuditStart{{verdict.last, verdict.file, verdict.bytes_valid}, repaired}, wall,
+               now);
   settle();
 }
 
@@ -371,7 +370,13 @@ void SimulatedEdge::on(const AppendAudit& effect) {
 void SimulatedEdge::append(const AppendAudit& effect) {
   append_under_way_ = false;
   if (disk_works) {
-    audit_file += effect.lines;
+    if (effect.file == audit_files.size() + 1) {
+      promise(effect.sync, "a new audit file is synced");
+      audit_files.emplace_back();
+    }
+    promise(effect.file == audit_files.size(), "appended to the last audit file, or to the next");
+    audit_file() += effect.lines;
+    promise(audit_file().size() <= config.audit.file_bytes, "an audit file keeps to its size");
     constexpr std::string_view opening = "\"event\":\"flow_opened\"";
     for (std::size_t at = 0; (at = effect.lines.find(opening, at)) != std::string::npos; at++) flow_records_++;
     if (effect.sync) audit_head = effect.head;
@@ -397,10 +402,12 @@ std::size_t SimulatedEdge::updates(CommandId id) const {
 
 std::vector<std::string> SimulatedEdge::audit_lines() const {
   std::vector<std::string> lines;
-  for (std::size_t at = 0; at < audit_file.size();) {
-    const std::size_t end = audit_file.find('\n', at);
-    lines.push_back(audit_file.substr(at, end - at));
-    at = end + 1;
+  for (const std::string& file : audit_files) {
+    for (std::size_t at = 0; at < file.size();) {
+      const std::size_t end = file.find('\n', at);
+      lines.push_back(file.substr(at, end - at));
+      at = end + 1;
+    }
   }
   return lines;
 }
@@ -421,10 +428,17 @@ std::string SimulatedEdge::last_record(std::string_view event) const {
 }
 
 bool SimulatedEdge::audit_is_whole() const {
-  AuditVerifier verifier(audit_head);
-  verifier.feed(bytes_of(audit_file));
-  const AuditVerdict verdict = verifier.finish();
+  const AuditVerdict verdict = verify_audit();
   return !verdict.fault && verdict.bytes_torn == 0;
+}
+
+AuditVerdict SimulatedEdge::verify_audit() const {
+  AuditVerifier verifier(audit_head.empty() ? std::nullopt : std::optional<std::string_view>(audit_head));
+  for (std::size_t i = 0; i < audit_files.size(); i++) {
+    if (i > 0) verifier.next_file(i + 1);
+    verifier.feed(bytes_of(audit_files[i]));
+  }
+  return verifier.finish();
 }
 
 std::size_t SimulatedEdge::running() const {

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "gate/audit_verifier.h"
 #include "gate/gate.h"
 
 namespace quoin::gate {
@@ -103,7 +104,8 @@ class SimulatedEdge {
   std::set<HandleId> reset_handles;            // of these, closed with a reset
   std::set<HandleId> bound_udp;                // and those that it keeps: that a tunnel receives datagrams with,
   std::map<HandleId, Endpoint> connected_udp;  // and that it can send them with
-  std::string audit_file;
+  std::vector<std::string> audit_files;        // in their order
+  std::string& audit_file() { return audit_files.back(); }
   std::string audit_head;
   bool finished = false;
   std::vector<std::string> log;
@@ -131,6 +133,7 @@ class SimulatedEdge {
   void promise_public(const Endpoint& endpoint);
   void look_at_udp();
   void append(const AppendAudit& effect);
+  AuditVerdict verify_audit() const;
   void promise(bool kept, const char* what);
   KnownBy known_by(const IpAddress& device) const;
   bool identifies_a_device(std::string_view sentence) const;

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "io/descriptor.h"
 #include "io/file_failure.h"
@@ -29,6 +30,8 @@ class Folder {
   std::string path_of(const std::string& name) const;  // for sentences, and for others to find it
   // A path that leads into this folder and no other, for calls that take nothing but a path (proc(5), /proc/PID/fd).
   std::string own_path_of(const std::string& name) const;
+
+  Result<std::vector<std::string>, FileFailure> names() const;  // of what is in it, in no order
 
   void remove(const std::string& name) const;  // if it is there
   Result<void, FileFailure> sync() const;

@@ -1,5 +1,7 @@
 #include <cerrno>
+#include <memory>
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -73,6 +75,19 @@ std::string Folder::path_of(const std::string& name) const {
 
 std::string Folder::own_path_of(const std::string& name) const {
   return "/proc/self/fd/" + std::to_string(folder_.number()) + "/" + name;
+}
+
+Result<std::vector<std::string>, FileFailure> Folder::names() const {
+  // Opened anew: where one has read to is a matter of the descriptor.
+  Descriptor again(openat(folder_.number(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!again) return file_failure("open the folder", path_);
+  const std::unique_ptr<DIR, int (*)(DIR*)> entries(fdopendir(again.number()), &closedir);
+  if (!entries) return file_failure("read the folder", path_);
+  static_cast<void>(again.release());
+  std::vector<std::string> names;
+  for (errno = 0; const dirent* entry = readdir(entries.get());) names.emplace_back(entry->d_name);
+  if (errno != 0) return file_failure("read the folder", path_);
+  return names;
 }
 
 void Folder::remove(const std::string& name) const {

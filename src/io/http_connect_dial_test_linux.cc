@@ -138,7 +138,7 @@ TEST_F(HttpConnectDialTest, gives_up_silently) {
   start();
   take_request();
   attempt_.reset();
-  say("HTTP/1.1 200 OK\r\n\r\n");
+  send(proxy_.number(), "HTTP/1.1 200 OK\r\n\r\n", 19, MSG_NOSIGNAL);  // to a connection that was reset
   turn();
   EXPECT_FALSE(outcome_);
 }

@@ -66,9 +66,9 @@ constexpr int allowed_calls[] = {
     SYS_exit, SYS_exit_group};
 
 // Every call but write() that is allowed below and works on the descriptor that is its first argument.
-constexpr int calls_on_descriptors[] = {
-    SYS_read,     SYS_readv, SYS_writev,     SYS_recvfrom,    SYS_recvmsg,     SYS_recvmmsg, SYS_sendto,
-    SYS_shutdown, SYS_close, SYS_getsockopt, SYS_getsockname, SYS_getpeername, SYS_fcntl,    SYS_ioctl};
+constexpr int calls_on_descriptors[] = {SYS_read,        SYS_readv,       SYS_writev,   SYS_recvfrom, SYS_recvmsg,
+                                        SYS_recvmmsg,    SYS_sendto,      SYS_shutdown, SYS_close,    SYS_getsockopt,
+                                        SYS_getsockname, SYS_getpeername, SYS_fcntl,    SYS_ioctl};
 
 constexpr std::uint32_t low_half_of_argument(int index) {
   static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__);
@@ -184,8 +184,8 @@ std::vector<sock_filter> make_filter(SandboxViolation violation) {
   // nothing else. Descriptors come over the pair and never go, and only the gate ends it.
   for (const int call : calls_on_descriptors) filter.refuse_with(call, 0, STDERR_FILENO);
   filter.refuse_with(SYS_shutdown, 0, spawned_pair_number);
-  // The call that a packet meets. The fourth argument of sendto is the address. MSG_FASTOPEN connects, and what MSG_MORE
-  // holds back would leave for where the socket was connected to, after the gate has ended that.
+  // The call that a packet meets. The fourth argument of sendto is the address. MSG_FASTOPEN connects, and what
+  // MSG_MORE holds back would leave for where the socket was connected to, after the gate has ended that.
   filter.allow_without(SYS_sendto, 3, MSG_FASTOPEN | MSG_MORE, 4);
   for (const int call : allowed_calls) filter.allow(call);
   filter.allow_without(SYS_mmap, 2, PROT_EXEC, 4, no_file);  // that of standard error could be read and changed
@@ -193,7 +193,7 @@ std::vector<sock_filter> make_filter(SandboxViolation violation) {
   filter.allow_with(SYS_ioctl, 1, FIONBIO);
   filter.allow_with(SYS_fcntl, 1, F_GETFL);
   filter.allow_with(SYS_fcntl, 1, F_SETFL);
-  filter.allow_with(SYS_setsockopt, 1, SOL_UDP, 2, UDP_SEGMENT);  // one call for many datagrams
+  filter.allow_with(SYS_setsockopt, 1, SOL_UDP, 2, UDP_SEGMENT);                       // one call for many datagrams
   filter.allow_with(SYS_tgkill, 0, static_cast<std::uint32_t>(getpid()), 2, SIGABRT);  // abort()
   return filter.finished();
 }

@@ -4,11 +4,14 @@
 
 namespace quoin::netstack {
 
-bool EchoRequests::add(const IpAddress& local, const IpAddress& remote, Bytes body) {
-  const bool full = waiting_.size() == waiting_max;
-  if (full) waiting_.pop_front();
+std::optional<EchoRequests::Displaced> EchoRequests::add(const IpAddress& local, const IpAddress& remote, Bytes body) {
+  std::optional<Displaced> displaced;
+  if (waiting_.size() == waiting_max) {
+    displaced = {waiting_.front().local, waiting_.front().remote, waiting_.front().told};
+    waiting_.pop_front();
+  }
   waiting_.push_back({next_++, local, remote, to_buffer(body)});
-  return full;
+  return displaced;
 }
 
 std::optional<EchoRequest> EchoRequests::next_untold() {

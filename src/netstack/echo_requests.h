@@ -14,8 +14,13 @@ class EchoRequests {
  public:
   static constexpr std::size_t waiting_max = 64;
 
-  // `body` is what the reply repeats. True: the oldest had to go.
-  bool add(const IpAddress& local, const IpAddress& remote, Bytes body);
+  struct Displaced {
+    IpAddress local;
+    IpAddress remote;
+    bool told;
+  };
+  // `body` is what the reply repeats. Returns the oldest where that had to go.
+  std::optional<Displaced> add(const IpAddress& local, const IpAddress& remote, Bytes body);
   std::optional<EchoRequest> next_untold();
 
   struct Reply {

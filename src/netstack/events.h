@@ -65,6 +65,18 @@ struct EchoRequest {
   std::size_t bytes;  // of its data
 };
 
-using StackEvent = std::variant<Incoming, Connected, Readable, Writable, PeerFinished, Closed, EchoRequest>;
+// A SYN, or the first datagram of a flow, that found no place to wait: nothing of it is left.
+struct IncomingLost {
+  Transport transport;
+  Endpoint local;
+  Endpoint remote;
+};
+struct EchoRequestLost {  // the same of an echo request that was not told of
+  IpAddress local;
+  IpAddress remote;
+};
+
+using StackEvent = std::variant<Incoming, Connected, Readable, Writable, PeerFinished, Closed, EchoRequest,
+                                IncomingLost, EchoRequestLost>;
 
 }  // namespace quoin::netstack

@@ -95,6 +95,14 @@ std::optional<Instant> Stack::Rooms::poll_timeout() const {
   return flow ? flow : wait;
 }
 
+void Stack::Rooms::lose(StackEvent what) {
+  if (lost_.size() < lost_max) {
+    lost_.push_back(std::move(what));
+  } else {
+    statistics.losses_untold++;
+  }
+}
+
 std::optional<StackEvent> Stack::Rooms::poll_event() {
   while (!telling_.empty()) {
     const FlowId id = telling_.front();
@@ -121,6 +129,11 @@ std::optional<StackEvent> Stack::Rooms::poll_event() {
       table.erase(id);
       return Closed{id, why};
     }
+  }
+  if (!lost_.empty()) {
+    const StackEvent lost = lost_.front();
+    lost_.pop_front();
+    return lost;
   }
   return echoes.next_untold();
 }

@@ -93,13 +93,13 @@ void Stack::Rooms::handle_udp(const IpPacket& packet, Instant now) {
   if (!id) {
     if (pending_full()) {
       statistics.pending_full++;
-      return;
+      return lose(IncomingLost{Transport::udp, key.local, key.remote});
     }
     Flow flow{.state = UdpFlow()};
     std::get<UdpFlow>(flow.state).service_port = key.local.port;
     flow.untold.incoming = true;
     id = open(key, std::move(flow));
-    if (!id) return;
+    if (!id) return lose(IncomingLost{Transport::udp, key.local, key.remote});
     timers.set(id->index, now + config.pending_lifetime);
   }
   UdpFlow& udp = *find<UdpFlow>(*id);
@@ -123,9 +123,13 @@ void Stack::Rooms::handle_icmp(const IpPacket& packet, Instant now) {
   } else if (const auto* echo = std::get_if<IcmpEcho>(&*message); echo != nullptr && !echo->reply) {
     statistics.echo_requests++;
     // A reply is as long as its request; one that could not leave is not asked for.
-    const bool answerable = packet.whole().size() <= config.mtu;
-    const bool dropped = !answerable || echoes.add(packet.destination, packet.source, echo->body);
-    if (dropped) statistics.echo_requests_dropped++;
+    if (packet.whole().size() > config.mtu) {
+      statistics.echo_requests_dropped++;
+      lose(EchoRequestLost{packet.destination, packet.source});
+    } else if (const auto oldest = echoes.add(packet.destination, packet.source, echo->body)) {
+      statistics.echo_requests_dropped++;
+      if (!oldest->told) lose(EchoRequestLost{oldest->local, oldest->remote});
+    }
   } else {
     statistics.icmp_ignored++;
   }

@@ -128,6 +128,7 @@ class Stack::Rooms {
   void clear(FlowId id, Flow& flow);
   void handle_flow_timeout(FlowId id, Instant now);
   bool pending_full() const { return pending_ >= config.pending_max; }
+  void lose(StackEvent what);
 
   // attend.cc
   void attend_tcp(FlowId id, Flow& flow, TcpFlow& tcp, Instant now);
@@ -147,6 +148,8 @@ class Stack::Rooms {
   RateLimit answers_;
   SegmentRun run_;
   std::deque<FlowId> telling_;
+  static constexpr std::size_t lost_max = 4096;  // more packets than come in one burst
+  std::deque<StackEvent> lost_;
   std::size_t pending_ = 0;
   std::uint16_t next_identification_;
 };

@@ -26,6 +26,7 @@ struct StackStatistics {
   std::uint64_t stray_segments = 0;   // TCP of no flow that is not a SYN
   std::uint64_t pending_full = 0;     // SYNs and first datagrams that found no place to wait
   std::uint64_t flows_full = 0;
+  std::uint64_t losses_untold = 0;    // IncomingLost and EchoRequestLost of an owner that does not drain
   std::uint64_t pending_expired = 0;  // the owner let them wait for too long
   std::uint64_t syn_repeated = 0;     // retransmitted SYNs of flows that wait
 

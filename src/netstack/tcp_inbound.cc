@@ -70,16 +70,16 @@ void Stack::Rooms::handle_segment(FlowId id, TcpFlow& tcp, const tcp::Segment& s
 void Stack::Rooms::handle_syn(const FlowKey& key, const tcp::Segment& segment, const IpPacket& packet, Instant now) {
   if (pending_full()) {
     statistics.pending_full++;
-    return;
+    return lose(IncomingLost{Transport::tcp, key.local, key.remote});
   }
   if (!room_for_flow()) {
     statistics.flows_full++;
-    return;
+    return lose(IncomingLost{Transport::tcp, key.local, key.remote});
   }
   Flow flow{.state = PendingOpen{to_buffer(packet.whole()), segment.sequence}};
   flow.untold.incoming = true;
   const auto id = open(key, std::move(flow));
-  if (!id) return;
+  if (!id) return lose(IncomingLost{Transport::tcp, key.local, key.remote});
   timers.set(id->index, now + config.pending_lifetime);
   tell(*id, *find(*id));
 }

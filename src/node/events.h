@@ -34,11 +34,6 @@ struct DropStream {  // close it; nothing of it is wanted any more
 };
 
 struct WantJoinKey {};  // for one registration
-struct WantAdmission {  // the control server names this peer; it becomes one only after admit(key, yes)
-  crypto::NodePublicKey node_key;
-  std::string login;
-  bool tagged;
-};
 struct Registered {
   crypto::NodePublicKey node_key;
   std::string name;
@@ -51,8 +46,7 @@ struct Online {  // the home relay is connected and the control server knows it
   path::RegionId region;
   std::string region_code;
 };
-struct PeerRemoved {  // its flows have no other end any more
-  crypto::NodePublicKey node_key;
+struct AddressesLost {  // of peers that are none any more, or have others now: flows with them have no other end
   std::vector<IpAddress> addresses;
 };
 struct FilterChanged {};  // what filter_allows says of flows that run may be another now
@@ -63,7 +57,7 @@ struct ResolveStun {      // answer with set_stun_addresses
 };
 
 enum class PathKind : std::uint8_t { none, relay, direct };
-struct PathChanged {
+struct PathChanged {  // the newest of this peer; those before it are not told
   crypto::NodePublicKey peer;
   PathKind kind;
   std::string through;  // the region's code, or the endpoint
@@ -93,10 +87,19 @@ struct FeatureIgnored {  // the control server asked for something outside the c
 struct LoggedOut {
   bool told;  // the control server confirmed it
 };
+struct TooMuchToTell {};  // something was not told: the node is of no more use
 
 using Event =
-    std::variant<WantStream, DropStream, WantJoinKey, WantAdmission, Registered, AddressesChanged, Online, PeerRemoved,
-                 FilterChanged, ResolveStun, PathChanged, Problem, Solved, FeatureIgnored, LoggedOut>;
+    std::variant<WantStream, DropStream, WantJoinKey, Registered, AddressesChanged, Online, AddressesLost,
+                 FilterChanged, ResolveStun, PathChanged, Problem, Solved, FeatureIgnored, LoggedOut, TooMuchToTell>;
+
+// Not an event, since it waits until the owner asks for it: the control server names this peer. It becomes one only
+// after admit(key, yes).
+struct WantAdmission {
+  crypto::NodePublicKey node_key;
+  std::string login;
+  bool tagged;
+};
 
 // Why a stream did not open, or ended.
 enum class StreamTrouble : std::uint8_t {

@@ -319,7 +319,7 @@ void Node::handle(const path::Event& event, Instant now) {
     } else if (lost_direct) {
       check_connections(now);
     }
-    outbox_.tell(std::move(out));
+    outbox_.path_changed(std::move(out));
   } else if (const auto* need = std::get_if<path::NeedRelay>(&event)) {
     if (!is_logging_out_) relays_.need(need->region, now);
   } else if (const auto* idle = std::get_if<path::RelayIdle>(&event)) {

@@ -106,6 +106,9 @@ class Node {
   std::string login_of(const crypto::NodePublicKey& peer) const { return peers_.login_of(peer); }
 
   std::optional<Event> poll_event() { return outbox_.poll(); }
+  // Peers to be judged, one by one and at the owner's own pace; answer each with admit.
+  bool wants_admission() const { return peers_.has_question(); }
+  std::optional<WantAdmission> take_admission() { return peers_.take_question(); }
   void handle_timeout(Instant now);
   std::optional<Instant> poll_timeout() const;
   const NodeCounters& counters() const { return counters_; }
@@ -118,7 +121,8 @@ class Node {
   };
 
   void handle_datagram_of_relay(const RelayedDatagram& datagram, Instant now);
-  void open_packets(const wireguard::Source& from, MutableBytes datagrams, std::size_t segment_bytes, Instant now);
+  std::optional<wireguard::PeerId> open_packets(const wireguard::Source& from, MutableBytes datagrams,
+                                                std::size_t segment_bytes, Instant now);
   void seal_run(PacketBatch& batch, std::size_t first, std::size_t count, const IpAddress& to, Instant now);
   void dispatch(const crypto::NodePublicKey& peer, const path::Route& route, Bytes segments, std::size_t segment_bytes,
                 Instant now);

@@ -55,7 +55,7 @@ void Node::handle_netmap(const control::NetmapChange& change, Instant now) {
   plan_expiry_check(now);
   if (change.filter) {
     tell_of_filter();
-    outbox_.tell(FilterChanged{});
+    outbox_.filter_changed();
   }
 }
 

@@ -19,8 +19,9 @@ std::optional<IpAddress> destination_of(Bytes packet) {
 
 }  // namespace
 
-void Node::open_packets(const wireguard::Source& from, MutableBytes datagrams, std::size_t segment_bytes, Instant now) {
-  wireguard_.handle_burst(from, datagrams, segment_bytes, opened_, now);
+std::optional<wireguard::PeerId> Node::open_packets(const wireguard::Source& from, MutableBytes datagrams,
+                                                    std::size_t segment_bytes, Instant now) {
+  return wireguard_.handle_burst(from, datagrams, segment_bytes, opened_, now);
 }
 
 void Node::handle_datagram_of_relay(const RelayedDatagram& datagram, Instant now) {
@@ -28,10 +29,14 @@ void Node::handle_datagram_of_relay(const RelayedDatagram& datagram, Instant now
     paths_.handle_disco(path::ViaRelay{datagram.region, datagram.source}, datagram.datagram, now);
     return;
   }
-  paths_.note_received_through(datagram.region, datagram.source, now);
   if (datagram.datagram.empty()) return;
-  open_packets(wireguard::Source(wireguard::RelayedNode{datagram.region, datagram.source}), datagram.datagram,
-               datagram.datagram.size(), now);
+  const auto peer = open_packets(wireguard::Source(wireguard::RelayedNode{datagram.region, datagram.source}),
+                                 datagram.datagram, datagram.datagram.size(), now);
+  // A relay can name anybody as the sender. Only what bears that peer's keys shows that the peer is there.
+  const crypto::NodePublicKey* sender = peer ? peers_.key_of(*peer) : nullptr;
+  if (sender != nullptr && *sender == datagram.source) {
+    paths_.note_received_through(datagram.region, datagram.source, now);
+  }
 }
 
 void Node::handle_datagrams(const Endpoint& from, MutableBytes datagrams, std::size_t segment_bytes, Instant now) {

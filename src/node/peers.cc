@@ -72,7 +72,7 @@ void Peers::update(const control::Netmap& netmap, control::NodeId id, WallTime w
   refresh(mine, peer->key, *peer, now);
   if (is_new || is_other_person) {
     mine.standing = Standing::asked;
-    outbox_.tell(WantAdmission{peer->key, mine.login, mine.tagged});
+    ask_about(mine, peer->key);
   }
 }
 
@@ -96,7 +96,7 @@ void Peers::refresh(Entry& entry, const crypto::NodePublicKey& key, const contro
     std::erase_if(left, [&](const IpAddress& address) {
       return std::ranges::find(entry.addresses, address) != entry.addresses.end();
     });
-    if (!left.empty()) outbox_.tell(PeerRemoved{key, std::move(left)});
+    outbox_.addresses_lost(left);
   }
   paths_.set_peer(key, entry.info, now);
   const bool restarted =
@@ -106,7 +106,8 @@ void Peers::refresh(Entry& entry, const crypto::NodePublicKey& key, const contro
 
 void Peers::admit(const crypto::NodePublicKey& key, bool admitted, Instant now) {
   const auto entry = entries_.find(key);
-  if (entry == entries_.end()) return;
+  // While a question waits, an answer is to an earlier one, about another person.
+  if (entry == entries_.end() || entry->second.question) return;
   if (admitted) {
     join(entry->second, key, now);
   } else {
@@ -135,9 +136,27 @@ void Peers::leave(Entry& entry, const crypto::NodePublicKey& key, Instant now) {
   by_peer_.erase(*entry.peer);
   entry.peer.reset();
   paths_.remove_peer(key, now);
-  std::vector<IpAddress> left = held_by(key, entry);
+  outbox_.addresses_lost(held_by(key, entry));
   release(key);
-  outbox_.tell(PeerRemoved{key, std::move(left)});
+}
+
+void Peers::ask_about(Entry& entry, const crypto::NodePublicKey& key) {
+  if (entry.question) return;
+  entry.question = ++last_turn_;
+  questions_.emplace(*entry.question, key);
+}
+
+void Peers::do_not_ask_about(Entry& entry) {
+  if (entry.question) questions_.erase(*entry.question);
+  entry.question.reset();
+}
+
+std::optional<WantAdmission> Peers::take_question() {
+  if (questions_.empty()) return std::nullopt;
+  const crypto::NodePublicKey key = questions_.begin()->second;
+  Entry& entry = entries_.at(key);
+  do_not_ask_about(entry);
+  return WantAdmission{key, entry.login, entry.tagged};
 }
 
 std::vector<IpAddress> Peers::held_by(const crypto::NodePublicKey& key, const Entry& entry) const {
@@ -162,6 +181,7 @@ void Peers::forget(control::NodeId id, Instant now) {
   const auto entry = entries_.find(key->second);
   if (entry != entries_.end()) {
     leave(entry->second, entry->first, now);
+    do_not_ask_about(entry->second);
     entries_.erase(entry);
   }
   keys_.erase(key);

@@ -34,6 +34,10 @@ class Peers {
   void handle_expiry(const control::Netmap& netmap, WallTime wall, Instant now);
   void admit(const crypto::NodePublicKey& key, bool admitted, Instant now);
   void remove_all(Instant now);
+  // The next peer that the owner is to be asked about, in the order they came. Who has gone meanwhile is not asked
+  // about, and who has become another person only as that one.
+  bool has_question() const { return !questions_.empty(); }
+  std::optional<WantAdmission> take_question();
 
   std::optional<wireguard::PeerId> peer_at(const IpAddress& address) const;
   std::optional<crypto::NodePublicKey> key_at(const IpAddress& address) const;
@@ -52,6 +56,7 @@ class Peers {
     std::vector<IpAddress> addresses;
     path::PeerInfo info;
     std::optional<wireguard::PeerId> peer;  // while admitted
+    std::optional<std::uint64_t> question;  // its turn, while the owner has not been asked
   };
   using Entries = std::map<crypto::NodePublicKey, Entry>;
 
@@ -59,6 +64,8 @@ class Peers {
   void refresh(Entry& entry, const crypto::NodePublicKey& key, const control::Peer& peer, Instant now);
   void join(Entry& entry, const crypto::NodePublicKey& key, Instant now);
   void leave(Entry& entry, const crypto::NodePublicKey& key, Instant now);
+  void ask_about(Entry& entry, const crypto::NodePublicKey& key);
+  void do_not_ask_about(Entry& entry);
   void forget(control::NodeId id, Instant now);
   std::vector<IpAddress> held_by(const crypto::NodePublicKey& key, const Entry& entry) const;
   void hold(Entry& entry, const crypto::NodePublicKey& key);
@@ -69,6 +76,8 @@ class Peers {
   Outbox& outbox_;
   Entries entries_;
   std::map<control::NodeId, crypto::NodePublicKey> keys_;
+  std::map<std::uint64_t, crypto::NodePublicKey> questions_;  // by their turns; each of an entry
+  std::uint64_t last_turn_ = 0;
   std::map<wireguard::PeerId, crypto::NodePublicKey> by_peer_;
   std::unordered_map<IpAddress, crypto::NodePublicKey> by_address_;  // of admitted peers
 };

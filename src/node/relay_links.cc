@@ -95,6 +95,7 @@ void RelayLinks::connect(path::RegionId region, Link& link, Instant now) {
 
 void RelayLinks::lost(path::RegionId region, Link& link, Instant now) {
   if (link.is_up) events_.push_back({region, Down{region}});
+  if (link.is_up && now - link.up_since >= steady_after) link.attempts = 0;
   if (draining_ == region) draining_.reset();
   link.stream = 0;
   link.is_open = link.is_up = false;
@@ -162,7 +163,7 @@ std::optional<RelayedDatagram> RelayLinks::poll_datagram() {
 void RelayLinks::handle(path::RegionId region, Link& link, const derp::ClientEvent& event, Instant now) {
   if (std::holds_alternative<derp::LoggedIn>(event)) {
     link.is_up = true;
-    link.attempts = 0;
+    link.up_since = now;
     outbox_.solved(ProblemKind::relay_unreachable);
     outbox_.solved(ProblemKind::relay_certificate);
     events_.push_back({region, Up{region}});

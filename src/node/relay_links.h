@@ -30,6 +30,8 @@ class RelayLinks {
  public:
   static constexpr Duration retry_pause_max = seconds(5);
   static constexpr Duration open_time_max = seconds(10);  // from WantStream to stream_opened
+  // Only after so long a login counts as a success: a relay that takes one and hangs up is tried with growing pauses.
+  static constexpr Duration steady_after = seconds(10);
 
   struct Up {
     path::RegionId region;
@@ -83,6 +85,7 @@ class RelayLinks {
     std::uint32_t attempts = 0;
     std::optional<Instant> retry_at;
     Instant opening_since;
+    Instant up_since;
   };
 
   void connect(path::RegionId region, Link& link, Instant now);

@@ -66,6 +66,9 @@ void fields(auto& on, Of<WantEndpoint> auto& m) {
 void fields(auto& on, Of<EndpointUnneeded> auto& m) {
   on(m.endpoint);
 }
+void fields(auto& on, Of<Refused> auto& m) {
+  on(m.engineer), on(m.protocol), on(m.why), on(m.ports);
+}
 
 // ---- gate to tunnel
 
@@ -109,6 +112,9 @@ void fields(auto& on, Of<Services> auto& m) {
 }
 void fields(auto& on, Of<PortRange> auto& m) {
   on(m.transport), on(m.first), on(m.last);
+}
+void fields(auto& on, Of<PortAttempts> auto& m) {
+  on(m.first), on(m.last), on(m.count);
 }
 void fields(auto& on, Of<Endpoint> auto& m) {
   on(m.address), on(m.port);

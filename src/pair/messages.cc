@@ -37,6 +37,14 @@ template <>
 constexpr ProblemKind last_of<ProblemKind>() {
   return ProblemKind::control_map;
 }
+template <>
+constexpr Protocol last_of<Protocol>() {
+  return Protocol::icmp;
+}
+template <>
+constexpr RefusedFor last_of<RefusedFor>() {
+  return RefusedFor::too_many;
+}
 
 class Encoder {
  public:
@@ -155,6 +163,10 @@ class Decoder {
   void operator()(PortRange& range) {
     fields(*this, range);
     if (range.first > range.last) fail(MessageError::malformed);
+  }
+  void operator()(PortAttempts& attempts) {
+    fields(*this, attempts);
+    if (attempts.first > attempts.last || attempts.count < attempts.ports()) fail(MessageError::malformed);
   }
   template <class T>
     requires requires(Decoder& on, T& part) { fields(on, part); }

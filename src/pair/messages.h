@@ -21,6 +21,7 @@
 #include "base/result.h"
 #include "base/time.h"
 #include "crypto/keys.h"
+#include "pair/port_counts.h"
 #include "pair/services.h"
 
 namespace quoin::pair {
@@ -139,9 +140,23 @@ struct EndpointUnneeded {  // its socket is closed
   Endpoint endpoint;
 };
 
+enum class Protocol : std::uint8_t { tcp, udp, icmp };
+enum class RefusedFor : std::uint8_t {
+  service,   // the warrant does not open it
+  filter,    // the control server's rules do not let it
+  too_many,  // a limit of the tunnel
+};
+struct Refused {  // what an engineer tried and the tunnel refused without a word to the gate, counted and told now and
+                  // then
+  crypto::NodePublicKey engineer;
+  Protocol protocol;
+  RefusedFor why;
+  std::vector<PortAttempts> ports;  // of icmp: 0
+};
+
 using FromTunnel = std::variant<DialControl, DialRelay, ResolveStun, DialService, PingDevice, Admit, WantJoinKey,
                                 Registered, Online, PathReport, FlowClosed, Problem, Solved, LoggedOut, ControlIgnored,
-                                FtpData, WantEndpoint, EndpointUnneeded>;
+                                FtpData, WantEndpoint, EndpointUnneeded, Refused>;
 
 // ---- gate to tunnel
 // -------------------------------------------------------------------------------------------------------

@@ -41,6 +41,7 @@ std::vector<FromTunnel> every_message_of_a_tunnel() {
       WantEndpoint{8, {v4, 41'641}},
       WantEndpoint{9, {v6, 3478}},
       EndpointUnneeded{{v6, 3478}},
+      Refused{key(8), Protocol::udp, RefusedFor::filter, {{1, 1024, 5000}, {65535, 65535, 1}}},
   };
 }
 
@@ -129,6 +130,19 @@ TEST(PairMessages, bytes_are_as_drawn) {
             "4b"
             "0000000000000102");
   EXPECT_EQ(to_hex(encode(FromGate{Close{}})), "4a");
+}
+
+TEST(PairMessages, attempts_that_cannot_have_been_are_refused) {
+  const auto attempt = [](PortAttempts ports) {
+    return decode_from_tunnel(encode(FromTunnel{Refused{key(8), Protocol::tcp, RefusedFor::service, {ports}}}));
+  };
+  EXPECT_TRUE(attempt({1, 1024, 1024}));
+  EXPECT_FALSE(attempt({1, 1024, 1023}));
+  EXPECT_FALSE(attempt({2, 1, 10}));
+  EXPECT_FALSE(attempt({7, 7, 0}));
+  const Refused longest{key(8), Protocol::tcp, RefusedFor::service,
+                        std::vector(list_entries_max, PortAttempts{1, 1, 1})};
+  EXPECT_TRUE(decode_from_tunnel(encode(FromTunnel{longest})));
 }
 
 TEST(PairMessages, fields_keep_their_values) {

@@ -141,7 +141,8 @@ class Paths {
   // The relay of a region logged us in, or its connection ended.
   void relay_connected(RegionId region, Instant now);
   void relay_disconnected(RegionId region, Instant now);
-  // A WireGuard datagram of this peer came through that relay (disco is noticed here), or the relay said it is gone.
+  // WireGuard found a datagram that came through that relay to be this peer's (disco is noticed here), or the relay
+  // said that it is gone. Never called for what is not authentic yet: a relay can name anybody as the sender.
   void note_received_through(RegionId region, const crypto::NodePublicKey& peer, Instant now);
   void handle_peer_gone(RegionId region, const crypto::NodePublicKey& peer, Instant now);
 

@@ -28,7 +28,9 @@ Tunnel::Tunnel(const pair::Begin& begin, Random& random, Instant now, WallTime w
       services_(begin.services),
       deadline_(begin.deadline),
       endpoints_(now),
-      admissions_(now),
+      admissions_(admissions_burst, admissions_interval, now),
+      paths_(now),
+      refusals_(now),
       requests_(requests_burst, requests_interval, now),
       ftp_announcements_(announcements_burst, announcements_interval, now) {
   settle(now);
@@ -138,53 +140,6 @@ void Tunnel::handle_datagrams(const Endpoint& from, MutableBytes datagrams, std:
   settle(now);
 }
 
-std::optional<node::UdpRun> Tunnel::poll_udp(Instant now) {
-  for (;;) {
-    if (now >= deadline_) begin_closing(EndReason::deadline, now);
-    if (auto run = endpoints_.poll_released()) return run;
-    if (const auto run = node_.poll_udp()) {
-      if (may_leave(*run, now)) return run;
-      continue;
-    }
-    if (closing_ || !node_.wants_packets(now)) return std::nullopt;
-    batch_.clear();
-    const bool any = stack_.poll_transmit(batch_, now);
-    if (any) node_.send(batch_, now);
-    settle(now);  // either may have had something to say
-    if (!any) return std::nullopt;
-  }
-}
-
-bool Tunnel::may_leave(const node::UdpRun& run, Instant now) {
-  if (closing_) return false;
-  const Endpoints::Verdict verdict = endpoints_.judge(run, now);
-  give_back_endpoints();
-  switch (verdict) {
-    case Endpoints::Verdict::ready: return true;
-    case Endpoints::Verdict::wanted: {
-      const pair::RequestId request = next_request();
-      endpoints_.asked(run.to, request);
-      send_to_gate(pair::WantEndpoint{request, run.to});
-      return false;
-    }
-    case Endpoints::Verdict::no_way: node_.udp_unreachable(run.to, now); return false;
-    case Endpoints::Verdict::waits:
-    case Endpoints::Verdict::dropped: return false;
-  }
-  return false;
-}
-
-void Tunnel::forget_endpoint_sockets() {
-  for (const Endpoint& endpoint : endpoints_.forget_connected()) tell(CloseEndpoint{endpoint});
-}
-
-void Tunnel::give_back_endpoints() {
-  while (const auto endpoint = endpoints_.poll_given_back()) {
-    tell(CloseEndpoint{*endpoint});
-    send_to_gate(pair::EndpointUnneeded{*endpoint});
-  }
-}
-
 void Tunnel::udp_unreachable(const Endpoint& to, Instant now) {
   node_.udp_unreachable(to, now);
   settle(now);
@@ -211,8 +166,6 @@ void Tunnel::handle(const node::Event& event, Instant now) {
     tell(CloseStream{drop->stream});
   } else if (std::holds_alternative<node::WantJoinKey>(event)) {
     if (!closing_) send_to_gate(pair::WantJoinKey{});
-  } else if (const auto* admission = std::get_if<node::WantAdmission>(&event)) {
-    admissions_.add({admission->node_key, pair::whole_text_or_none(admission->login), admission->tagged});
   } else if (const auto* registered = std::get_if<node::Registered>(&event)) {
     stack_.set_addresses(registered->addresses);
     const auto ipv4 = std::ranges::find_if(registered->addresses, &IpAddress::is_v4);
@@ -224,8 +177,9 @@ void Tunnel::handle(const node::Event& event, Instant now) {
     begin_closing(EndReason::addresses_changed, now);
   } else if (const auto* online = std::get_if<node::Online>(&event)) {
     send_to_gate(pair::Online{online->region, pair::bounded_text(online->region_code)});
-  } else if (const auto* removed = std::get_if<node::PeerRemoved>(&event)) {
-    close_flows_of(removed->addresses, now);
+  } else if (const auto* lost = std::get_if<node::AddressesLost>(&event)) {
+    // Once it closes, what is left are connections that had ended in order, and they need no engineer.
+    if (!closing_) close_flows_of(lost->addresses, now);
   } else if (std::holds_alternative<node::FilterChanged>(event)) {
     close_flows_that_may_not_pass(now);
   } else if (const auto* resolve = std::get_if<node::ResolveStun>(&event)) {
@@ -234,7 +188,7 @@ void Tunnel::handle(const node::Event& event, Instant now) {
     send_to_gate(
         pair::ResolveStun{request, pair::whole_text_or_none(resolve->host), std::nullopt, std::nullopt, resolve->port});
   } else if (const auto* path = std::get_if<node::PathChanged>(&event)) {
-    send_to_gate(pair::PathReport{path->peer, to_pair(path->kind), pair::bounded_text(path->through)});
+    paths_.note({path->peer, to_pair(path->kind), pair::bounded_text(path->through)}, now);
   } else if (const auto* problem = std::get_if<node::Problem>(&event)) {
     send_to_gate(pair::Problem{to_pair(problem->kind), pair::bounded_text(problem->text)});
   } else if (const auto* solved = std::get_if<node::Solved>(&event)) {
@@ -245,6 +199,8 @@ void Tunnel::handle(const node::Event& event, Instant now) {
     if (!closing_) return end(out->told);
     closing_->control_was_told = out->told;
     end_if_done(now);
+  } else if (std::holds_alternative<node::TooMuchToTell>(event)) {
+    begin_closing(EndReason::too_much_to_tell, now);
   }
 }
 
@@ -256,6 +212,12 @@ void Tunnel::handle(const netstack::StackEvent& event, Instant now) {
     handle_incoming(*incoming, now);
   } else if (const auto* request = std::get_if<netstack::EchoRequest>(&event)) {
     handle_echo(*request, now);
+  } else if (const auto* incoming_lost = std::get_if<netstack::IncomingLost>(&event)) {
+    const bool is_tcp = incoming_lost->transport == netstack::Transport::tcp;
+    note_refused(incoming_lost->remote.address, is_tcp ? pair::Protocol::tcp : pair::Protocol::udp,
+                 incoming_lost->local.port, pair::RefusedFor::too_many, now);
+  } else if (const auto* echo_lost = std::get_if<netstack::EchoRequestLost>(&event)) {
+    note_refused(echo_lost->remote, pair::Protocol::icmp, 0, pair::RefusedFor::too_many, now);
   } else if (const auto* readable = std::get_if<netstack::Readable>(&event)) {
     Flow* flow = flows_.find(readable->flow);
     if (!flow || flow->stage != FlowStage::open) return;
@@ -405,6 +367,11 @@ void Tunnel::begin_closing(EndReason why, Instant now) {
   reset_flows([](const Flow& flow) { return flow.stage != FlowStage::ending; });
   forget_endpoint_sockets();
   endpoints_.clear();
+  for (std::size_t i = 0; i < Refusals::last_words_max; i++) {
+    auto refused = refusals_.take_at_once();
+    if (!refused) break;
+    send_to_gate(*std::move(refused));
+  }
   node_.log_out(now);
   settle(now);
 }
@@ -423,7 +390,12 @@ void Tunnel::settle(Instant now) {
       any = true;
     }
   }
-  while (auto question = admissions_.take(now)) send_to_gate(*std::move(question));
+  while (node_.wants_admission() && admissions_.take(now)) {
+    const auto peer = node_.take_admission();
+    send_to_gate(pair::Admit{peer->node_key, pair::whole_text_or_none(peer->login), peer->tagged});
+  }
+  while (auto report = paths_.take(now)) send_to_gate(*std::move(report));
+  while (auto refused = refusals_.take(now)) send_to_gate(*std::move(refused));
 }
 
 std::optional<Effect> Tunnel::poll_effect() {
@@ -446,8 +418,9 @@ void Tunnel::handle_timeout(Instant now) {
 std::optional<Instant> Tunnel::poll_timeout() const {
   if (ended_) return std::nullopt;
   Instant next = closing_ ? closing_->until : deadline_;
-  for (const auto& at :
-       {node_.poll_timeout(), stack_.poll_timeout(), admissions_.poll_timeout(), endpoints_.poll_timeout()}) {
+  const auto asks_next = node_.wants_admission() ? admissions_.poll_timeout() : std::nullopt;
+  for (const auto& at : {node_.poll_timeout(), stack_.poll_timeout(), asks_next, paths_.poll_timeout(),
+                         refusals_.poll_timeout(), endpoints_.poll_timeout()}) {
     if (at) next = std::min(next, *at);
   }
   return next;

@@ -25,9 +25,11 @@
 #include "node/node.h"
 #include "pair/ftp_ports.h"
 #include "pair/messages.h"
-#include "tunnel/admission_queue.h"
 #include "tunnel/endpoints.h"
 #include "tunnel/flows.h"
+#include "tunnel/pace.h"
+#include "tunnel/path_reports.h"
+#include "tunnel/refusals.h"
 
 namespace quoin::tunnel {
 
@@ -56,7 +58,12 @@ struct CloseFlow {
   netstack::FlowId flow;
   bool reset;
 };
-enum class EndReason : std::uint8_t { logged_out, deadline, addresses_changed };
+enum class EndReason : std::uint8_t {
+  logged_out,
+  deadline,
+  addresses_changed,
+  too_much_to_tell,  // the node could not say all that it had to
+};
 struct End {  // erase and go
   EndReason why;
 };
@@ -90,6 +97,9 @@ class Tunnel {
   // Of that one engineer takes at most three quarters.
   static constexpr std::uint32_t requests_of_one_burst = requests_burst / 4 * 3;
   static constexpr Duration requests_of_one_interval = requests_interval * 4 / 3;
+  // Nodes that the gate is asked about. A control server can show a thousand new ones in each message.
+  static constexpr std::uint32_t admissions_burst = 1024;
+  static constexpr Duration admissions_interval = milliseconds(2);
   // Announcements of FTP that the gate is told of, whatever the device says: a device that floods harms its FTP alone.
   static constexpr std::uint32_t announcements_burst = 64;
   static constexpr Duration announcements_interval = milliseconds(50);
@@ -150,6 +160,9 @@ class Tunnel {
   void handle(const node::Event& event, Instant now);
   void handle(const netstack::StackEvent& event, Instant now);
   void handle_incoming(const netstack::Incoming& incoming, Instant now);
+  // For the record: what the gate is not asked for.
+  void note_refused(const IpAddress& remote, pair::Protocol protocol, std::uint16_t port, pair::RefusedFor why,
+                    Instant now);
   void handle_echo(const netstack::EchoRequest& request, Instant now);
   void handle_failed(const pair::Failed& failed, Instant now);
   void handle_resolved(const pair::Resolved& resolved, Instant now);
@@ -187,7 +200,9 @@ class Tunnel {
   std::map<pair::RequestId, path::RegionId> resolutions_;
   std::map<pair::RequestId, std::uint64_t> echoes_;
   Endpoints endpoints_;
-  AdmissionQueue admissions_;
+  Pace admissions_;
+  PathReports paths_;
+  Refusals refusals_;
   netstack::RateLimit requests_;
   std::map<std::string, netstack::RateLimit> requests_of_one_;  // by login; of engineers who were admitted
   std::optional<IpAddress> overlay_ipv4_;

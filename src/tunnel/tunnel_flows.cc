@@ -21,14 +21,19 @@ void Tunnel::handle_incoming(const netstack::Incoming& incoming, Instant now) {
   const std::uint16_t port = incoming.local.port;
   const auto engineer = node_.peer_at(incoming.remote.address);
   const pair::Transport transport = is_tcp ? pair::Transport::tcp : pair::Transport::udp;
-  const bool is_granted = engineer && passes_filter(incoming.transport, incoming.remote, incoming.local) &&
+  const bool is_filtered = !passes_filter(incoming.transport, incoming.remote, incoming.local);
+  const bool is_granted = engineer && !is_filtered &&
                           (services_.allows(transport, port) || (is_tcp && ftp_ports_.has(*engineer, port, now)));
+  const pair::Protocol protocol = is_tcp ? pair::Protocol::tcp : pair::Protocol::udp;
   if (!is_granted) {
+    note_refused(incoming.remote.address, protocol, port,
+                 is_filtered ? pair::RefusedFor::filter : pair::RefusedFor::service, now);
     stack_.refuse(incoming.flow, refusal(pair::Unanswered::not_allowed, incoming.transport));
     return;
   }
   std::string person = node_.login_of(*engineer);
   if (!flows_.has_room_for(person) || !may_ask(person, now)) {
+    note_refused(incoming.remote.address, protocol, port, pair::RefusedFor::too_many, now);
     stack_.refuse(incoming.flow, netstack::Refusal::silent);  // an honest sender tries again
     return;
   }
@@ -49,12 +54,25 @@ void Tunnel::handle_incoming(const netstack::Incoming& incoming, Instant now) {
 
 void Tunnel::handle_echo(const netstack::EchoRequest& request, Instant now) {
   const auto engineer = node_.peer_at(request.remote);
+  if (!engineer) return;
   const std::uint8_t protocol = request.remote.is_v4() ? icmp_protocol : icmp_v6_protocol;
-  if (!engineer || !services_.ping || !node_.filter_allows(request.remote, request.local, protocol, 0)) return;
-  if (echoes_.size() >= echoes_max || !may_ask(node_.login_of(*engineer), now)) return;
+  std::optional<pair::RefusedFor> refused;
+  if (!services_.ping) {
+    refused = pair::RefusedFor::service;
+  } else if (!node_.filter_allows(request.remote, request.local, protocol, 0)) {
+    refused = pair::RefusedFor::filter;
+  } else if (echoes_.size() >= echoes_max || !may_ask(node_.login_of(*engineer), now)) {
+    refused = pair::RefusedFor::too_many;
+  }
+  if (refused) return note_refused(request.remote, pair::Protocol::icmp, 0, *refused, now);
   const pair::RequestId id = next_request();
   echoes_.emplace(id, request.echo);
   send_to_gate(pair::PingDevice{id, *engineer, static_cast<std::uint16_t>(std::min<std::size_t>(request.bytes, mtu))});
+}
+
+void Tunnel::note_refused(const IpAddress& remote, pair::Protocol protocol, std::uint16_t port, pair::RefusedFor why,
+                          Instant now) {
+  if (const auto engineer = node_.peer_at(remote)) refusals_.note(*engineer, protocol, port, why, now);
 }
 
 bool Tunnel::may_ask(const std::string& person, Instant now) {

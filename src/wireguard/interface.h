@@ -83,9 +83,10 @@ class Interface {
   std::optional<PeerId> find_peer(const IpAddress& inner) const;  // to whom packets for this address go
 
   // Datagrams of one source: a run of segments of equal size, of which the last may be shorter (UDP_GRO), or a single
-  // one (segment_bytes as long as it, or 0). Opened in place; packets that passed are appended to `opened`.
-  void handle_burst(const Source& from, MutableBytes datagrams, std::size_t segment_bytes,
-                    std::vector<OpenedPacket>& opened, Instant now);
+  // one (segment_bytes as long as it, or 0). Opened in place; packets that passed are appended to `opened`. Returns
+  // whose keys the last authentic datagram bore, keepalives and handshakes among them; nobody's if there was none.
+  std::optional<PeerId> handle_burst(const Source& from, MutableBytes datagrams, std::size_t segment_bytes,
+                                     std::vector<OpenedPacket>& opened, Instant now);
 
   // Seals packets [first, first + count) of the batch in place; count is at least 1. When ready, batch.segments(first,
   // count) are whole WireGuard messages for this peer.
@@ -148,6 +149,7 @@ class Interface {
   Run run_;
   std::optional<IpAddress> last_source_;  // of the packet before, whose owner is then known
   std::optional<PeerId> last_owner_;
+  std::optional<PeerId> authentic_from_;  // in the burst under way
   std::uint64_t next_id_ = 1;
 };
 

@@ -8,9 +8,10 @@
 
 namespace quoin::wireguard {
 
-void Interface::handle_burst(const Source& from, MutableBytes datagrams, std::size_t segment_bytes,
-                             std::vector<OpenedPacket>& opened, Instant now) {
+std::optional<PeerId> Interface::handle_burst(const Source& from, MutableBytes datagrams, std::size_t segment_bytes,
+                                              std::vector<OpenedPacket>& opened, Instant now) {
   last_source_.reset();
+  authentic_from_.reset();
   if (segment_bytes == 0) segment_bytes = datagrams.size();
   while (!datagrams.empty()) {
     const MutableBytes message = datagrams.first(std::min(segment_bytes, datagrams.size()));
@@ -28,6 +29,7 @@ void Interface::handle_burst(const Source& from, MutableBytes datagrams, std::si
     add_to_run(*header, message);
   }
   finish_run(opened, now);
+  return authentic_from_;
 }
 
 void Interface::begin_run(SessionIndex receiver, Instant now) {
@@ -76,6 +78,7 @@ void Interface::finish_run(std::vector<OpenedPacket>& opened, Instant now) {
   shared_.jobs.clear();
   run_.counters.clear();
   if (tally.bytes == 0) return;
+  authentic_from_ = peer.id();
   peer.received(*run_.keypair, tally, now);
   schedule(*run_.entry);
 }
@@ -134,6 +137,7 @@ void Interface::handle_initiation(const Source& from, Bytes message, Instant now
   const auto timestamp = authenticate_initiation(*initiation, entry.peer.remote(), *parsed);
   if (!timestamp) return drop(DropReason::handshake_not_authentic);
   if (const auto reason = entry.peer.accept(*initiation, *timestamp, from, now)) return drop(*reason);
+  authentic_from_ = entry.peer.id();
   schedule(entry);
 }
 
@@ -155,6 +159,7 @@ void Interface::handle_response(const Source& from, Bytes message, Instant now) 
   if (entry == nullptr || !entry->peer.expects(*parsed, now)) return drop(DropReason::unexpected_response);
   if (!passes_gate(from, message, parsed->sender, now)) return;
   if (const auto reason = entry->peer.consume(*parsed, now)) return drop(*reason);
+  authentic_from_ = entry->peer.id();
   schedule(*entry);
 }
 

@@ -1,17 +1,27 @@
-// Any bytes as an audit file and its head: no verdict depends on the sizes in which the file is read, what is called
-// whole really is a chain, and a file cut to what is valid is whole.
+// Any bytes as audit files and their head: no verdict depends on the sizes in which the files are read, what is called
+// whole really is a chain, and files cut to what is valid are whole and can be gone on with.
 #include <cstdint>
 #include <cstdlib>
+#include <string>
+#include <vector>
 
+#include "gate/audit_queue.h"
 #include "gate/audit_verifier.h"
 
 namespace {
 
 using namespace quoin;
 
-gate::AuditVerdict verify(std::string_view file, std::optional<std::string_view> head, std::size_t piece) {
+using Files = std::vector<std::string>;
+
+gate::AuditVerdict verify(const Files& files, std::optional<std::string_view> head, std::size_t piece) {
   gate::AuditVerifier verifier(head);
-  for (std::size_t at = 0; at < file.size(); at += piece) verifier.feed(bytes_of(file.substr(at, piece)));
+  for (std::size_t i = 0; i < files.size(); i++) {
+    if (i > 0) verifier.next_file(i + 1);
+    for (std::size_t at = 0; at < files[i].size(); at += piece) {
+      verifier.feed(bytes_of(std::string_view(files[i]).substr(at, piece)));
+    }
+  }
   return verifier.finish();
 }
 void require(bool kept) {
@@ -22,23 +32,37 @@ void require(bool kept) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view text = text_of(Bytes(reinterpret_cast<const std::byte*>(data), size));
-  // The head, if any, stands before the first NUL.
+  // The head, if any, stands before the first NUL; files end at bytes of value 1.
   const std::size_t nul = text.find('\0');
   const auto head = nul == std::string_view::npos ? std::nullopt : std::optional(text.substr(0, nul));
-  const std::string_view file = nul == std::string_view::npos ? text : text.substr(nul + 1);
+  std::string_view rest = nul == std::string_view::npos ? text : text.substr(nul + 1);
+  Files files;
+  for (std::size_t end = 0; end != std::string_view::npos; rest.remove_prefix(std::min(rest.size(), end + 1))) {
+    end = rest.find('\x01');
+    files.emplace_back(rest.substr(0, end));
+    if (end == std::string_view::npos) break;
+  }
 
-  const gate::AuditVerdict verdict = verify(file, head, 1 << 20);
-  const gate::AuditVerdict again = verify(file, head, 3);
+  const gate::AuditVerdict verdict = verify(files, head, 1 << 20);
+  const gate::AuditVerdict again = verify(files, head, 3);
   require(verdict.records == again.records && verdict.fault.has_value() == again.fault.has_value());
   require(verdict.bytes_valid == again.bytes_valid && verdict.bytes_torn == again.bytes_torn);
-  require(verdict.bytes_valid <= file.size() && !verdict.sentence().empty());
-  if (!verdict.fault) {
-    require(verdict.bytes_valid + verdict.bytes_torn == file.size());
-    require(verify(file.substr(0, verdict.bytes_valid), verdict.last.text(), 5).whole());
-    // The next record fits behind it.
-    const gate::AuditLine next = gate::next_line(verdict.last, gate::AgentStarted{}, WallTime{});
-    const std::string longer = std::string(file.substr(0, verdict.bytes_valid)) + next.line;
-    require(verify(longer, next.head.text(), 64).whole());
+  require(verdict.file == again.file && verdict.file <= files.size() && !verdict.sentence().empty());
+  if (verdict.fault) return 0;
+  require(verdict.file == files.size());
+  require(verdict.bytes_valid + verdict.bytes_torn == files.back().size());
+  files.back().resize(verdict.bytes_valid);
+  require(verify(files, verdict.last.text(), 5).whole());
+  // What the agent writes next fits behind it, in the last file or in the next.
+  for (const std::uint64_t file_bytes_max : {std::uint64_t{1}, std::uint64_t{1} << 30}) {
+    Files longer = files;
+    gate::AuditQueue queue({verdict.last, verdict.file, verdict.bytes_valid}, file_bytes_max);
+    queue.add(gate::AgentStarted{}, WallTime{});
+    const auto append = queue.next(Instant{});
+    require(append && append->file >= longer.size() && append->file <= longer.size() + 1);
+    longer.resize(append->file);
+    longer.back() += append->lines;
+    require(verify(longer, append->head, 64).whole());
   }
   return 0;
 }

@@ -322,6 +322,7 @@ class Game {
       side.echoes.push_back(echo->echo);
       return;
     }
+    if (std::holds_alternative<IncomingLost>(event) || std::holds_alternative<EchoRequestLost>(event)) return;
     const FlowId flow = std::visit(
         [](const auto& of) {
           if constexpr (requires { of.flow; }) return of.flow;

@@ -24,11 +24,11 @@ Agent::Agent(World& world, Internet& internet, Servers& servers, Site& site, Gat
       name_("agent at " + site.name),
       random_(world.chance.u64()),
       deadline_(world.now + script.warrant),
-      guard_(site.networks, {}),
       streams_(world, internet, servers,
                {.node = [this]() -> node::Node& { return tunnel_->node(); },
                 .handled = [this] { tunnel_->handled(world_.now); },
-                .drain = [this] { drain(); }}) {
+                .drain = [this] { drain(); }}),
+      guard_(site.networks, {}) {
   const pair::Begin begin{.device_name = "mfp",
                           .control_host = "control.example",
                           .control_port = 443,

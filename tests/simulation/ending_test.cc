@@ -102,6 +102,7 @@ TEST(Ending, a_flow_that_ended_in_order_is_cut_with_its_engineer) {
   ASSERT_TRUE(town.open());
   end_in_order(town);
   town.servers.control.box.delete_node(town.alice.node_key());
+  town.servers.control.pump();
   town.world.run(seconds(5));
   EXPECT_EQ(town.agent.open_flows(), 0u);
 }

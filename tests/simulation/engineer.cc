@@ -214,6 +214,7 @@ void Engineer::drain() {
       obey(*event);
       any = true;
     }
+    while (const auto admission = node_->take_admission()) node_->admit(admission->node_key, true, world_.now);
     while (const auto event = stack_->poll_event()) {
       handle(*event);
       any = true;
@@ -252,8 +253,6 @@ void Engineer::obey(const node::Event& event) {
       node_->provide_join_key(join_key_, world_.now);
       drain();
     });
-  } else if (const auto* admission = std::get_if<node::WantAdmission>(&event)) {
-    node_->admit(admission->node_key, true, world_.now);
   } else if (const auto* registered = std::get_if<node::Registered>(&event)) {
     addresses = registered->addresses;
     stack_->set_addresses(addresses);

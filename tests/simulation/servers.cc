@@ -103,6 +103,14 @@ void Relay::send_as(const crypto::NodePublicKey& from, const crypto::NodePublicK
   pump(receiver);
 }
 
+void Relay::say_gone(const crypto::NodePublicKey& peer, const crypto::NodePublicKey& to) {
+  const auto found = by_key_.find(to);
+  if (found == by_key_.end()) return;
+  Connection& receiver = connections_.at(found->second);
+  receiver.login->send_peer_gone(peer, derp::PeerGoneReason::not_here);
+  pump(receiver);
+}
+
 void Relay::pump(Connection& connection) {
   for (;;) {
     const Bytes output = connection.login->output();

@@ -35,7 +35,9 @@ class Relay final : public Actor {
   void accept(const std::shared_ptr<Wire>& wire);
   void go_down();      // every connection ends, and no new one is taken until is_up is set
   void fall_silent();  // the same without a word: connections stay and nothing comes through
+  // A relay that lies.
   void send_as(const crypto::NodePublicKey& from, const crypto::NodePublicKey& to, Bytes packet);
+  void say_gone(const crypto::NodePublicKey& peer, const crypto::NodePublicKey& to);
 
   const std::string& name() const override { return name_; }
   std::optional<Instant> poll_timeout() const override;

@@ -257,9 +257,13 @@ class Agent:
         return [int(word) for word in out.split()]
 
     def audit(self):
-        """The audit file's records, oldest first."""
-        with open(os.path.join(self.state, "audit.jsonl")) as file:
-            return [json.loads(line) for line in file]
+        """The audit files' records, oldest first."""
+        names = sorted((name for name in os.listdir(self.state) if name.endswith(".jsonl")), key=lambda name: (name != "audit.jsonl", name))
+        lines = []
+        for name in names:
+            with open(os.path.join(self.state, name)) as file:
+                lines += [json.loads(line) for line in file]
+        return lines
 
     def kill(self):
         self.process.send_signal(signal.SIGKILL)

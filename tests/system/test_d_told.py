@@ -1,4 +1,5 @@
 """The servers and the printer that do what a test tells them: each is shown to be one, and what it does changes nothing it must not."""
+import concurrent.futures
 import contextlib
 import os
 import socket
@@ -35,6 +36,24 @@ def rubbish_over_a_relay(world):
         sent = relay.send(entry["node_key"], os.urandom(RUBBISH), times=1000, per_second=200)
         expect(sent == 1000, f"the tunnel left its relay after {sent} datagrams")
         expect("LAB C4500" in page(world, ipv4(entry)).stdout, "the page does not come")
+        expect(world.agent.opened("mfp")["state"] == "open", f"the session: {world.agent.opened('mfp')}")
+        world.agent.close()
+
+
+@long_test("rubbish in the engineer's own name over their relay, 12,000 datagrams a second for ten seconds, ends nothing: the page comes meanwhile and afterwards")
+def rubbish_in_the_engineers_name(world):
+    with in_place_of_derper(world) as relay:
+        entry = world.opened()
+        relay.await_client(entry["node_key"])
+        until("the page comes over this relay", lambda: "LAB C4500" in page(world, ipv4(entry)).stdout, 20)
+        alice = next(key for key, node in world.lab.nodes().items() if node["given_name"].startswith("engineer"))
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            flood = pool.submit(relay.send, entry["node_key"], os.urandom(RUBBISH), source=alice, times=120_000, per_second=12_000)
+            meanwhile = page(world, ipv4(entry), 10)
+            expect("LAB C4500" in meanwhile.stdout, f"the page does not come meanwhile: {meanwhile.stderr}")
+            sent = flood.result()
+        expect(sent == 120_000, f"the tunnel left its relay after {sent} datagrams")
+        expect("LAB C4500" in page(world, ipv4(entry)).stdout, "the page does not come afterwards")
         expect(world.agent.opened("mfp")["state"] == "open", f"the session: {world.agent.opened('mfp')}")
         world.agent.close()
 
