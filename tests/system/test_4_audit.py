@@ -150,7 +150,7 @@ def show_and_verify(world):
         expect([e["seq"] for e in events] == [1, 2] and events[1]["device"] == "nosuch" and events[1]["by"] == "root", f"records: {events}")
         answer = agent.ok("audit", "verify")
         expect(answer.out.startswith(audit_file(agent)) and "is whole: 2 records" in answer.out, f"verify: {answer}")
-        says(agent.as_user(MEMBER, "audit", "show"), FAILED, audit_file(agent), "Permission denied")
+        says(agent.as_user(MEMBER, "audit", "show"), FAILED, agent.state, "Permission denied")
         says(agent.as_user(MEMBER, "audit", "verify"), FAILED, "Permission denied")
     answer = Answer(subprocess.run([AGENT, "audit", "verify", "--state-dir", agent.folder], capture_output=True, text=True))
     says(answer, FAILED, "there is no audit file", agent.folder)
