@@ -97,7 +97,7 @@ std::optional<Instant> Stack::Rooms::poll_timeout() const {
 
 void Stack::Rooms::lose(StackEvent what) {
   if (lost_.size() < lost_max) {
-    lost_.push_back(std::move(what));
+    lost_.push_back(what);
   } else {
     statistics.losses_untold++;
   }
