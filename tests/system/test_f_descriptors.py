@@ -1,12 +1,12 @@
 """What a tunnel leaves behind: no descriptor of its own with the gate, no byte after its end, and nothing lost that had ended in order."""
 import contextlib
+import fcntl
 import hashlib
 import os
 import signal
 import socket
 import struct
 import termios
-import fcntl
 import time
 
 from site_lab import Failure, ipv4, until
@@ -63,6 +63,17 @@ def sockets_to(world, pid, port):
     return [int(number) for number in os.listdir(folder) if os.readlink(f"{folder}/{number}") in inodes]
 
 
+@contextlib.contextmanager
+def lossy(lab, host, direction):
+    """Of what HOST gets to or from the raw port every seventh packet is lost."""
+    rules = f"table inet lossy {{\nchain in {{\ntype filter hook prerouting priority raw\ntcp {direction} {PORT} numgen random mod 7 0 drop\n}}\n}}\n"
+    lab.run(host, "nft", "-f", "-", input=rules.encode(), check=True)
+    try:
+        yield
+    finally:
+        lab.run(host, "nft", "delete", "table", "inet", "lossy")
+
+
 @test("a tunnel that was taken over and sends a socket that lingers over the pair holds up no answer, no end and no kill")
 def lingering_descriptor(world):
     if not os.path.exists(INJECT):
@@ -110,25 +121,19 @@ def tail_on_a_lossy_lan(world):
     world.engineer()
     world.agent.close()
     job = os.urandom(700_000)
-    with printing(world) as (engineer, device):
-        world.lab.run("mfp", "tc", "qdisc", "add", "dev", "eth0", "root", "netem", "loss", "15%", check=True)
-        world.lab.run("agent", "tc", "qdisc", "add", "dev", "eth0", "root", "netem", "loss", "15%", check=True)
-        try:
-            device.shutdown(socket.SHUT_WR)  # so that the engineer's side is over before the printer has read anything
-            expect(engineer.recv(1) == b"", "the printer's end did not arrive")
-            engineer.settimeout(30)
-            engineer.sendall(job)
-            engineer.close()
-            time.sleep(3)
-            got = b""
-            device.settimeout(60)
-            while piece := device.recv(16384):
-                got += piece
-                time.sleep(0.02)
-            expect(len(got) == len(job) and hashlib.sha256(got).digest() == hashlib.sha256(job).digest(), f"{len(got)} of {len(job)} bytes arrived")
-        finally:
-            for host in ("mfp", "agent"):
-                world.lab.run(host, "tc", "qdisc", "del", "dev", "eth0", "root")
+    with printing(world) as (engineer, device), lossy(world.lab, "mfp", "dport"), lossy(world.lab, "agent", "sport"):
+        device.shutdown(socket.SHUT_WR)  # so that the engineer's side is over before the printer has read anything
+        expect(engineer.recv(1) == b"", "the printer's end did not arrive")
+        engineer.settimeout(30)
+        engineer.sendall(job)
+        engineer.close()
+        time.sleep(3)
+        got = b""
+        device.settimeout(60)
+        while piece := device.recv(16384):
+            got += piece
+            time.sleep(0.02)
+        expect(len(got) == len(job) and hashlib.sha256(got).digest() == hashlib.sha256(job).digest(), f"{len(got)} of {len(job)} bytes arrived")
     flow = until("the flow's end is recorded", lambda: ended_flow(world), 20)
     expect(flow["bytes_to_device"] == len(job), f"the record says {flow}")
 
