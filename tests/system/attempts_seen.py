@@ -12,13 +12,15 @@ import struct
 import sys
 
 PACKET_OUTGOING = 4
+SO_RCVBUFFORCE = 33
 
 
 def main(interface, source):
-    seen = {"tcp": {}, "udp": {}, "icmp": {}}
+    seen = {"tcp": {}, "udp": {}}  # the source ports, by port
+    echoes = 0
     wanted = socket.inet_aton(source)
     with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0800)) as wire:
-        wire.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8 << 20)
+        wire.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 32 << 20)
         wire.bind((interface, 0))
         print("ready", flush=True)
         while True:
@@ -31,14 +33,13 @@ def main(interface, source):
                 continue
             body = packet[(packet[0] & 15) * 4:]
             if packet[9] == 1 and body[0] == 8:
-                seen["icmp"].setdefault(0, []).append(0)
+                echoes += 1
             elif packet[9] in (6, 17):
                 source_port, port = struct.unpack(">HH", body[:4])
                 if packet[9] == 17 or body[13] & 0x12 == 0x02:
-                    ports = seen["udp" if packet[9] == 17 else "tcp"].setdefault(port, [])
-                    if source_port not in ports:
-                        ports.append(source_port)
-    print(json.dumps({f"{transport} {port}": len(ports) for transport, of in seen.items() for port, ports in of.items()}))
+                    seen["udp" if packet[9] == 17 else "tcp"].setdefault(port, set()).add(source_port)
+    counts = {f"{transport} {port}": len(ports) for transport, of in seen.items() for port, ports in of.items()}
+    print(json.dumps(counts | ({"icmp 0": echoes} if echoes else {})))
 
 
 main(*sys.argv[1:])
