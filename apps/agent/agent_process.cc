@@ -98,7 +98,6 @@ Result<void, StartFailure> AgentProcess::listen(io::Folder run) {
   auto changes = io::HostChanges::watch(loop_, [this] { host_changed(); });
   if (!changes) return failure(StartFailure{gate::ExitCode::failed, changes.error().text()});
   host_changes_ = std::move(*changes);
-  host_changed();  // it may have since it was read
   auto listener = io::UnixListener::open(
       loop_, std::move(run),
       {.name = config_.socket.substr(config_.socket.rfind('/') + 1), .mode = 0660, .group = group}, closer_,
@@ -111,6 +110,7 @@ Result<void, StartFailure> AgentProcess::listen(io::Folder run) {
                                       : listener.error().text});
   }
   listener_ = std::move(*listener);
+  host_changed();  // they may have since they were read; nothing is recorded before it is clear that this one listens
   return {};
 }
 
