@@ -67,7 +67,7 @@ function(quoin_test name)
   target_link_libraries(${name} PRIVATE ${arg_LIBRARIES} GTest::gtest GTest::gtest_main)
   target_compile_definitions(${name} PRIVATE QUOIN_VECTORS="${CMAKE_SOURCE_DIR}/tests/vectors")
   add_test(NAME ${name} COMMAND ${name})
-  set_tests_properties(${name} PROPERTIES TIMEOUT 120)
+  set_tests_properties(${name} PROPERTIES TIMEOUT 420)
 endfunction()
 
 # quoin_fuzz(NAME LAYERS layers... SOURCES files...): a libFuzzer target; elsewhere the same file replays its corpus
