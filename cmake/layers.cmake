@@ -59,13 +59,17 @@ function(quoin_layer layer)
   endif()
 endfunction()
 
+# The one object file that knows where tests/vectors is.
+add_library(quoin_vectors STATIC ${CMAKE_SOURCE_DIR}/tests/vectors/folder.cc)
+target_compile_definitions(quoin_vectors PRIVATE QUOIN_VECTORS="${CMAKE_SOURCE_DIR}/tests/vectors")
+target_include_directories(quoin_vectors PUBLIC ${CMAKE_SOURCE_DIR}/tests)
+
 # quoin_test(NAME LAYERS layers... [LIBRARIES libraries...] SOURCES files...): one GoogleTest program.
 function(quoin_test name)
   cmake_parse_arguments(arg "" "" "LAYERS;LIBRARIES;SOURCES" ${ARGN})
   add_executable(${name} ${arg_SOURCES})
   quoin_use_layers(${name} ${arg_LAYERS})
-  target_link_libraries(${name} PRIVATE ${arg_LIBRARIES} GTest::gtest GTest::gtest_main)
-  target_compile_definitions(${name} PRIVATE QUOIN_VECTORS="${CMAKE_SOURCE_DIR}/tests/vectors")
+  target_link_libraries(${name} PRIVATE ${arg_LIBRARIES} quoin_vectors GTest::gtest GTest::gtest_main)
   add_test(NAME ${name} COMMAND ${name})
   set_tests_properties(${name} PROPERTIES TIMEOUT 420)
 endfunction()

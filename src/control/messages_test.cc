@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "control/key_page.h"
+#include "vectors/folder.h"
 
 namespace quoin::control {
 namespace {
@@ -28,7 +29,7 @@ std::string header(const std::string& text, const std::string& name) {
 
 std::vector<Vector> vectors() {
   std::vector<Vector> out;
-  for (const auto& entry : std::filesystem::directory_iterator(std::string(QUOIN_VECTORS) + "/control")) {
+  for (const auto& entry : std::filesystem::directory_iterator(vectors::path_of("control"))) {
     std::ifstream in(entry.path());
     const std::string text{std::istreambuf_iterator<char>(in), {}};
     const std::size_t body = text.find('\n', text.rfind("# verdict: ")) + 1;

@@ -10,13 +10,14 @@
 #include <boost/json.hpp>
 
 #include "base/bytes.h"
+#include "vectors/folder.h"
 
 namespace quoin::crypto {
 
 // Keep the value while anything in it is used. `path` is below tests/vectors. A file that is missing or broken is an
 // exception, and so a failed test.
 inline boost::json::value read_vectors(const std::string& path) {
-  std::ifstream file(std::string(QUOIN_VECTORS) + "/" + path);
+  std::ifstream file(vectors::path_of(path));
   if (!file) throw std::runtime_error("no vector file " + path);
   const std::string text{std::istreambuf_iterator<char>(file), {}};
   return boost::json::parse(text);

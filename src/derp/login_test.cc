@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "crypto/box.h"
+#include "vectors/folder.h"
 
 namespace quoin::derp {
 namespace {
@@ -14,7 +15,7 @@ namespace {
 // Lines of "name = hex"; lines that begin with # say what they are.
 std::map<std::string, Buffer> read_vector() {
   std::map<std::string, Buffer> out;
-  std::ifstream in(QUOIN_VECTORS "/derp/login.txt");
+  std::ifstream in(vectors::path_of("derp/login.txt"));
   for (std::string line; std::getline(in, line);) {
     const std::size_t middle = line.find(" = ");
     if (line.starts_with('#') || middle == std::string::npos) continue;

@@ -6,6 +6,7 @@
 
 #include "disco/envelope.h"
 #include "disco/message.h"
+#include "vectors/folder.h"
 
 namespace quoin::disco {
 namespace {
@@ -13,7 +14,7 @@ namespace {
 // Lines of "name = hex"; lines that begin with # say what they are.
 std::map<std::string, Buffer> read_vector(const std::string& file) {
   std::map<std::string, Buffer> out;
-  std::ifstream in(std::string(QUOIN_VECTORS) + "/disco/" + file);
+  std::ifstream in(vectors::path_of("disco/" + file));
   for (std::string line; std::getline(in, line);) {
     const std::size_t middle = line.find(" = ");
     if (line.starts_with('#') || middle == std::string::npos) continue;

@@ -7,12 +7,13 @@
 #include "base/random.h"
 #include "gate/audit_queue.h"
 #include "gate/audit_verifier.h"
+#include "vectors/folder.h"
 
 namespace quoin::gate {
 namespace {
 
 std::string vector_file(const std::string& name) {
-  std::ifstream in(QUOIN_VECTORS "/gate/" + name, std::ios::binary);
+  std::ifstream in(vectors::path_of("gate/" + name), std::ios::binary);
   return {std::istreambuf_iterator<char>(in), {}};
 }
 

@@ -5,6 +5,8 @@
 
 #include <gtest/gtest.h>
 
+#include "vectors/folder.h"
+
 namespace quoin::gate {
 namespace {
 
@@ -124,7 +126,7 @@ struct Case {
   std::string from, to, said;
 };
 std::vector<Case> bad_cases() {
-  std::ifstream in(QUOIN_VECTORS "/gate/bad_configurations.txt");
+  std::ifstream in(vectors::path_of("gate/bad_configurations.txt"));
   std::vector<Case> out;
   std::string line;
   Case one;

@@ -5,12 +5,14 @@
 
 #include <gtest/gtest.h>
 
+#include "vectors/folder.h"
+
 namespace quoin::netstack::testing {
 
 const std::vector<LinuxPacket>& linux_packets() {
   static const std::vector<LinuxPacket> packets = [] {
     std::vector<LinuxPacket> read;
-    std::ifstream file(QUOIN_VECTORS "/netstack/linux_packets.txt");
+    std::ifstream file(vectors::path_of("netstack/linux_packets.txt"));
     for (std::string line; std::getline(file, line);) {
       if (line.empty() || line.front() == '#') continue;
       std::istringstream words(line);
