@@ -7,12 +7,12 @@
 #include "current_host.h"
 #include "dial_answers.h"
 #include "gate/commands.h"
-#include "io/accounts.h"
 #include "io/clock.h"
 #include "io/log.h"
 #include "io/socket_reset.h"
 #include "io/udp_open.h"
 #include "named_files.h"
+#include "rights.h"
 
 namespace quoin::apps {
 namespace {
@@ -26,15 +26,46 @@ io::Reach reach_of(const auto& effect) {
   return effect.stays_on_link ? io::Reach::own_link : io::Reach::anywhere;
 }
 
+std::string name_of(const std::string& path) {
+  return path.substr(path.rfind('/') + 1);
+}
+
 StartFailure of_file(const io::FileFailure& file) {
   const bool of_system = file.error == io::FileError::full || file.error == io::FileError::failed;
   return {of_system ? gate::ExitCode::failed : gate::ExitCode::wrong_usage, file.text};
 }
 
+Result<io::Program, std::string> find_program(const std::string& path) {
+  if (const auto found = io::open_for_reading(path); !found) {
+    return failure(path.substr(path.rfind('/') + 1) + " must stand beside quoin-agent: " + found.error().text);
+  }
+  auto program = io::Program::find(path);
+  if (!program) return failure(program.error().text());
+  if (io::may_give(Children::users) && !program->may_be_run_by_others()) {
+    return failure(path +
+                   " may not be run by others, and each such process is a user of its own; give them that right "
+                   "(chmod o+x)");
+  }
+  return std::move(*program);
+}
+
+StartFailure of_socket(const std::string& path, const io::FileFailure& socket) {
+  if (socket.error != io::FileError::taken) return {gate::ExitCode::wrong_usage, socket.text};
+  return {gate::ExitCode::refused,
+          "another quoin-agent already listens on " + path + ": stop it, or give this one a socket of its own"};
+}
+
+Result<io::ListeningSocket, StartFailure> listen_at(const std::string& path, io::Folder folder) {
+  auto socket = io::ListeningSocket::open(
+      std::move(folder), {.name = name_of(path), .mode = LocalCommands::mode, .group = LocalCommands::group});
+  if (!socket) return failure(of_socket(path, socket.error()));
+  return std::move(*socket);
+}
+
 }  // namespace
 
 Result<std::unique_ptr<AgentProcess>, StartFailure> AgentProcess::create(io::Loop& loop, gate::Config config,
-                                                                         Programs programs) {
+                                                                         const ProgramPaths& paths) {
   const auto refuse = [](std::string sentence) {
     return failure(StartFailure{gate::ExitCode::wrong_usage, std::move(sentence)});
   };
@@ -42,8 +73,10 @@ Result<std::unique_ptr<AgentProcess>, StartFailure> AgentProcess::create(io::Loo
   auto state = io::Folder::make(config.state_dir, {.mode = 0700, .group = std::nullopt});
   if (!state) return failure(of_file(state.error()));
   // One that exists may be the system's own, such as /run: its mode is left alone, and the socket has its own.
-  auto run = io::Folder::make(folder_of(config.socket), {.mode = 0750, .group = group, .narrows = false});
-  if (!run) return failure(of_file(run.error()));
+  const io::FolderRule run_rule{.mode = 0750, .group = LocalCommands::group, .narrows = false};
+  auto run = io::Folder::make(folder_of(config.socket), run_rule);
+  auto run_of_stops = io::Folder::make(folder_of(config.socket), run_rule);
+  if (!run || !run_of_stops) return failure(of_file(run ? run_of_stops.error() : run.error()));
   auto lock = io::LockFile::take(*state, "lock");
   if (!lock && lock.error().error == io::FileError::taken) {
     return failure(StartFailure{gate::ExitCode::refused, "another quoin-agent already runs with the state folder " +
@@ -53,25 +86,30 @@ Result<std::unique_ptr<AgentProcess>, StartFailure> AgentProcess::create(io::Loo
   if (!lock) return failure(of_file(lock.error()));
   auto audit = AuditFiles::open(std::move(*state));
   if (!audit) return failure(StartFailure{gate::ExitCode::failed, audit.error()});
-  for (const std::string& program : {programs.tunnel, programs.snmp}) {
-    if (const auto found = io::open_for_reading(program); !found) {
-      return refuse(program.substr(program.rfind('/') + 1) + " must stand beside quoin-agent: " + found.error().text);
-    }
-    if (io::may_give(Children::users) && !io::may_be_run_by_others(program)) {
-      return refuse(program +
-                    " may not be run by others, and each such process is a user of its own; give them that right "
-                    "(chmod o+x)");
-    }
-  }
-  std::unique_ptr<AgentProcess> process(
-      new AgentProcess(loop, std::move(config), std::move(programs), std::move(*lock), std::move(*audit)));
-  if (const auto listening = process->listen(std::move(*run)); !listening) return failure(listening.error());
+  auto tunnel = find_program(paths.tunnel);
+  auto snmp = find_program(paths.snmp);
+  if (!tunnel || !snmp) return refuse(tunnel ? snmp.error() : tunnel.error());
+  auto socket = listen_at(config.socket, std::move(*run));
+  if (!socket) return failure(std::move(socket.error()));
+  auto stop_socket = listen_at(gate::stop_socket_beside(config.socket), std::move(*run_of_stops));
+  if (!stop_socket) return failure(std::move(stop_socket.error()));
+  // Before the first thread, because each has its own; what was read with all of root's rights must be readable
+  // without.
+  give_up_rights(config.state_dir, folder_of(config.socket));
+  if (const auto readable = look_at_named_files(config); !readable) return refuse(readable.error());
+  io::ProcessGuard::Options stops{.stop_socket = std::move(*stop_socket),
+                                  .signals = io::catch_stop_signals(),
+                                  .words = LocalCommands::words(config.device_names())};
+  std::unique_ptr<AgentProcess> process(new AgentProcess(loop, std::move(config),
+                                                         {.tunnel = std::move(*tunnel), .snmp = std::move(*snmp)},
+                                                         std::move(*lock), std::move(*audit), std::move(stops)));
+  if (const auto listening = process->listen(std::move(*socket)); !listening) return failure(listening.error());
   process->drain();
   return process;
 }
 
 AgentProcess::AgentProcess(io::Loop& loop, gate::Config config, Programs programs, io::LockFile lock,
-                           AuditFiles::Opened audit)
+                           AuditFiles::Opened audit, io::ProcessGuard::Options stops)
     : loop_(loop),
       config_(std::move(config)),
       snmp_program_(std::move(programs.snmp)),
@@ -80,116 +118,42 @@ AgentProcess::AgentProcess(io::Loop& loop, gate::Config config, Programs program
       gate_(config_, current_host_view(), std::move(audit.start), io::wall_time(), io::now()),
       timer_(loop,
              [this] {
+               commands_.take_stops();
                gate_.handle_timeout(io::wall_time(), io::now());
                drain();
              }),
       host_again_(loop, [this] { host_changed(); }),
-      stop_signals_(loop, [this] { handle(gate::StopRequested{}); }),
+      guard_(loop, closer_, std::move(stops), [this] { commands_.take_stops(); }),
       resolver_(loop),
+      reads_(loop),
       disk_(loop),
-      directory_(loop),
-      children_(loop, closer_, std::move(programs.tunnel),
-                {.message = [this](gate::SessionId session,
+      commands_(loop, guard_, closer_,
+                {.arrived = [this](gate::CommandArrived command) { handle(std::move(command)); },
+                 .gone = [this](gate::CommandId id) { handle(gate::CommandGone{id}); },
+                 .stop = [this] { handle(gate::StopRequested{}); }}),
+      children_(loop, guard_, closer_, std::move(programs.tunnel),
+                {.started = [this](gate::SessionId session) { handle(gate::ChildStarted{session}); },
+                 .failed = [this](gate::SessionId session,
+                                  std::string why) { handle(gate::ChildFailed{session, std::move(why)}); },
+                 .message = [this](gate::SessionId session,
                                    auto message) { handle(gate::ChildMessage{session, std::move(message)}); },
                  .exited = [this](gate::SessionId session,
                                   std::string how) { handle(gate::ChildExited{session, std::move(how)}); }}) {}
 
-Result<void, StartFailure> AgentProcess::listen(io::Folder run) {
+Result<void, StartFailure> AgentProcess::listen(io::ListeningSocket socket) {
   auto changes = io::HostChanges::watch(loop_, [this] { host_changed(); });
   if (!changes) return failure(StartFailure{gate::ExitCode::failed, changes.error().text()});
   host_changes_ = std::move(*changes);
-  auto listener = io::UnixListener::open(
-      loop_, std::move(run),
-      {.name = config_.socket.substr(config_.socket.rfind('/') + 1), .mode = 0660, .group = group}, closer_,
-      [this](std::unique_ptr<io::LineConnection> connection) { accept(std::move(connection)); });
-  if (!listener) {
-    const bool taken = listener.error().error == io::FileError::taken;
-    return failure(StartFailure{taken ? gate::ExitCode::refused : gate::ExitCode::wrong_usage,
-                                taken ? "another quoin-agent already listens on " + config_.socket +
-                                            ": stop it, or give this one a socket of its own"
-                                      : listener.error().text});
-  }
-  listener_ = std::move(*listener);
-  host_changed();  // they may have since they were read; nothing is recorded before it is clear that this one listens
+  host_changed();  // they may have since they were read
+  commands_.listen(std::move(socket));
   return {};
-}
-
-// ---- commands
-// -----------------------------------------------------------------------------------------------------------
-
-void AgentProcess::accept(std::unique_ptr<io::LineConnection> connection) {
-  if (connections_.size() >= connections_max) return;  // destroyed: closed
-  const gate::CommandId id = ++last_id_;
-  // Whoever connects and says nothing takes the place of somebody who wants to close a device.
-  auto& patience = connections_[id].patience;
-  patience = std::make_unique<io::Timer>(loop_, [this, id] { connections_.erase(id); });
-  patience->set(io::now() + silence_max);
-  auto& line = connections_[id].line;
-  line = std::move(connection);
-  line->start({.line = [this, id](std::string_view text) { listen_to(id, text); },
-               .closed =
-                   [this, id] {
-                     loop_.post([this, id] {
-                       if (connections_.erase(id) > 0) handle(gate::CommandGone{id});
-                     });
-                   }});
-}
-
-void AgentProcess::listen_to(gate::CommandId id, std::string_view text) {
-  Connection& connection = connections_.at(id);
-  if (std::exchange(connection.has_asked, true)) return;  // one command a connection: the gate knows both by one id
-  connection.request = gate::decode_request(bytes_of(text));
-  const io::PeerCredentials peer = connection.line->peer();
-  // Root needs no directory to be root, nor does a member need one now: the group is the one that the socket was given,
-  // and the kernel knows who is in it. Only for a name one is asked, and who closes a device does not wait for it long.
-  if (peer.user == 0) return present(id, {.uid = 0, .name = "root"});
-  const auto number = listener_->group();
-  const gate::Caller unknown{
-      .uid = peer.user, .name = std::to_string(peer.user), .in_group = number && peer.in_group(*number)};
-  connection.patience = std::make_unique<io::Timer>(loop_, [this, id, unknown] { present(id, unknown); });
-  connection.patience->set(io::now() + directory_patience);
-  const bool is_asked = directory_.run([this, id, unknown] {
-    gate::Caller caller = unknown;
-    if (auto name = io::user_name(caller.uid)) caller.name = *std::move(name);
-    return io::Callback([this, id, caller = std::move(caller)]() mutable { present(id, std::move(caller)); });
-  });
-  if (!is_asked) present(id, unknown);
-}
-
-void AgentProcess::present(gate::CommandId id, gate::Caller caller) {
-  const auto found = connections_.find(id);
-  if (found == connections_.end() || !found->second.request) return;  // it has hung up, or was not waited for
-  auto request = *std::exchange(found->second.request, std::nullopt);
-  found->second.patience.reset();
-  handle(gate::CommandArrived{id, std::move(caller), std::move(request)});
-}
-
-namespace {
-
-std::string line_of(const gate::Reply& reply) {
-  std::string line = gate::encode(reply);
-  while (line.ends_with('\n')) line.pop_back();  // send_line adds it
-  return line;
-}
-
-}  // namespace
-
-void AgentProcess::perform(const gate::SendUpdate& effect) {
-  const auto found = connections_.find(effect.command);
-  if (found != connections_.end()) found->second.line->send_line(line_of(effect.reply));
-}
-
-void AgentProcess::perform(const gate::SendReply& effect) {
-  const auto found = connections_.find(effect.command);
-  if (found == connections_.end()) return;
-  found->second.line->send_line(line_of(effect.reply));
-  found->second.line->finish();
 }
 
 // ---- the core
 // -----------------------------------------------------------------------------------------------------------
 
 void AgentProcess::handle(gate::Input input) {
+  commands_.take_stops();
   gate_.handle(std::move(input), io::wall_time(), io::now());
   drain();
 }
@@ -211,7 +175,7 @@ void AgentProcess::drain() {
 void AgentProcess::perform(gate::Effect& effect) {
   if (auto* start = std::get_if<gate::StartChild>(&effect)) return perform(*start);
   if (auto* move = std::get_if<gate::MoveChildsEnd>(&effect)) return children_.move_end(move->session, move->killed_at);
-  if (auto* kill = std::get_if<gate::KillChild>(&effect)) return children_.kill(kill->session);
+  if (auto* kill = std::get_if<gate::KillChild>(&effect)) return this->kill(kill->session);
   if (auto* send = std::get_if<gate::SendToChild>(&effect)) {
     perform(*send);
     if (auto* key = std::get_if<pair::JoinKey>(&send->message)) wipe(std::as_writable_bytes(std::span(key->key)));
@@ -239,8 +203,9 @@ void AgentProcess::perform(gate::Effect& effect) {
     return;
   }
   if (auto* append = std::get_if<gate::AppendAudit>(&effect)) return perform(*append);
-  if (auto* reply = std::get_if<gate::SendReply>(&effect)) return perform(*reply);
-  if (auto* update = std::get_if<gate::SendUpdate>(&effect)) return perform(*update);
+  if (auto* reply = std::get_if<gate::SendReply>(&effect)) return commands_.send_reply(reply->command, reply->reply);
+  if (auto* update = std::get_if<gate::SendUpdate>(&effect))
+    return commands_.send_update(update->command, update->reply);
   if (auto* line = std::get_if<gate::WriteLog>(&effect)) return io::log(io::LogLevel::warning, line->sentence);
   if (std::holds_alternative<gate::Finished>(effect)) loop_.stop();
 }
@@ -249,45 +214,58 @@ void AgentProcess::perform(gate::Effect& effect) {
 // -----------------------------------------------------------------------------------------------------------
 
 void AgentProcess::perform(const gate::StartChild& effect) {
-  const auto started = children_.start(effect.session, effect.killed_at);
-  if (started) return handle(gate::ChildStarted{effect.session});
-  handle(gate::ChildFailed{effect.session, started.error()});
+  preparing_.insert(effect.session);
+  reads_.begin<Children::Roots>(
+      "a file of root certificates",
+      [config = config_]() -> Result<Children::Roots, std::string> {
+        auto control = TRY(open_control_roots(config));
+        return Children::Roots{std::move(control), TRY(open_relay_roots(config))};
+      },
+      [this, effect](Result<Children::Roots, std::string> roots) {
+        if (preparing_.erase(effect.session) == 0) return;  // it was killed meanwhile
+        if (!roots) io::log(io::LogLevel::error, roots.error());
+        if (!roots) return handle(gate::ChildFailed{effect.session, roots.error()});
+        start_with(effect, std::move(*roots));
+      });
 }
 
-Result<io::Descriptor, std::string> AgentProcess::take(const gate::Descriptor& wanted) {
-  switch (wanted.kind) {
-    case gate::DescriptorKind::control_roots: return open_control_roots(config_);
-    case gate::DescriptorKind::relay_roots: return open_relay_roots(config_);
-    case gate::DescriptorKind::copy: {
-      const auto kept = handles_.find(wanted.handle);
-      if (kept == handles_.end()) return failure<std::string>("what belongs to the message is gone");
-      auto copy = io::duplicate(kept->second);
-      if (!copy) return failure(copy.error().text());
-      return std::move(*copy);
-    }
-    case gate::DescriptorKind::handle: break;
-  }
-  auto kept = handles_.extract(wanted.handle);
-  if (!kept) return failure<std::string>("what belongs to the message is gone");
-  return std::move(kept.mapped());
+void AgentProcess::start_with(const gate::StartChild& effect, Children::Roots roots) {
+  const auto started = children_.start(effect.session, effect.device, effect.killed_at, std::move(roots));
+  if (!started) handle(gate::ChildFailed{effect.session, started.error()});
+}
+
+void AgentProcess::kill(gate::SessionId session) {
+  if (preparing_.erase(session) > 0) return handle(gate::ChildFailed{session, "it was closed meanwhile"});
+  children_.kill(session);
 }
 
 void AgentProcess::perform(const gate::SendToChild& effect) {
   std::vector<io::Descriptor> descriptors;
-  std::string why;
+  bool has_all = true;
+  Children::Roots roots;
+  const bool wants_roots = std::holds_alternative<pair::Begin>(effect.message);
+  if (wants_roots) roots = children_.take_roots(effect.session);
   for (const gate::Descriptor& wanted : effect.descriptors) {
-    auto descriptor = take(wanted);
-    if (!descriptor) {
-      why = descriptor.error();
-      io::log(io::LogLevel::error, why);
-      break;
+    io::Descriptor descriptor;
+    switch (wanted.kind) {
+      case gate::DescriptorKind::control_roots: descriptor = std::move(roots.control); break;
+      case gate::DescriptorKind::relay_roots: descriptor = std::move(roots.relay); break;
+      case gate::DescriptorKind::copy:
+        if (const auto kept = handles_.find(wanted.handle); kept != handles_.end()) {
+          descriptor = io::duplicate(kept->second).value_or(io::Descriptor());
+        }
+        break;
+      case gate::DescriptorKind::handle:
+        if (auto kept = handles_.extract(wanted.handle)) descriptor = std::move(kept.mapped());
+        break;
     }
-    descriptors.push_back(std::move(*descriptor));
+    has_all = has_all && descriptor;
+    descriptors.push_back(std::move(descriptor));
   }
-  if (why.empty() && !children_.send(effect.session, effect.message, std::move(descriptors))) {
-    why = "it does not take a message";
+  if (!has_all) return handle(gate::ChildUnreachable{effect.session, "what belongs to the message is gone"});
+  if (!children_.send(effect.session, effect.message, std::move(descriptors))) {
+    handle(gate::ChildUnreachable{effect.session, "it does not take a message"});
   }
-  if (!why.empty()) handle(gate::ChildUnreachable{effect.session, std::move(why)});
 }
 
 gate::HandleId AgentProcess::keep(io::Descriptor descriptor) {
@@ -361,15 +339,21 @@ void AgentProcess::perform(const gate::Dial& effect) {
 }
 
 void AgentProcess::dial_through_proxy(const gate::Dial& effect) {
+  tasks_[effect.task] = std::nullopt;
+  reads_.begin<SecretText>(
+      "proxy.password_file", [proxy = *config_.proxy] { return proxy_authorization(proxy); },
+      [this, effect](Result<SecretText, std::string> authorization) {
+        if (!tasks_.contains(effect.task)) return;
+        if (authorization) return dial_through_proxy(effect, authorization->text);
+        io::log(io::LogLevel::error, authorization.error());
+        finish_task(effect.task, gate::DialFailed{effect.task, pair::Unanswered::behind_proxy,
+                                                  gate::ProxyTrouble{gate::ProxyFault::no_password}});
+      });
+}
+
+void AgentProcess::dial_through_proxy(const gate::Dial& effect, std::string_view authorization) {
   const gate::TaskId task = effect.task;
-  auto authorization = proxy_authorization(*config_.proxy);
-  if (!authorization) {
-    io::log(io::LogLevel::error, authorization.error());
-    return handle(
-        gate::DialFailed{task, pair::Unanswered::behind_proxy, gate::ProxyTrouble{gate::ProxyFault::no_password}});
-  }
-  std::string request = io::http_connect_request(effect.through_proxy_to, *authorization);
-  wipe(std::as_writable_bytes(std::span(*authorization)));
+  std::string request = io::http_connect_request(effect.through_proxy_to, authorization);
   tasks_[task] = std::make_unique<io::HttpConnectDial>(
       loop_, effect.candidates, std::move(request), effect.timeout,
       [this, task](Result<io::Dialled, io::HttpConnectFailure> done) {
@@ -440,9 +424,15 @@ void AgentProcess::perform(const gate::AppendAudit& effect) {
 }
 
 void AgentProcess::perform(const gate::ReadJoinKey& effect) {
-  auto key = read_join_key(config_.control);
-  if (!key) io::log(io::LogLevel::error, key.error());
-  handle(gate::JoinKeyRead{effect.task, key ? std::optional(std::move(*key)) : std::nullopt});
+  const gate::TaskId task = effect.task;
+  tasks_[task] = std::nullopt;
+  reads_.begin<SecretText>(
+      "control.join_key_file", [control = config_.control] { return read_join_key(control); },
+      [this, task](Result<SecretText, std::string> key) {
+        if (!key) io::log(io::LogLevel::error, key.error());
+        if (!tasks_.contains(task)) return;
+        finish_task(task, gate::JoinKeyRead{task, key ? std::optional(std::exchange(key->text, {})) : std::nullopt});
+      });
 }
 
 }  // namespace quoin::apps

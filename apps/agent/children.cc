@@ -15,29 +15,47 @@ std::optional<std::uint32_t> user_for(gate::SessionId session) {
 
 }  // namespace
 
-Children::Children(io::Loop& loop, io::Closer& closer, std::string program, Handlers handlers)
-    : loop_(loop), closer_(closer), program_(std::move(program)), handlers_(std::move(handlers)) {}
+Children::Children(io::Loop& loop, io::ProcessGuard& guard, io::Closer& closer, io::Program program, Handlers handlers)
+    : loop_(loop), guard_(guard), closer_(closer), program_(std::move(program)), handlers_(std::move(handlers)) {}
 
-Result<void, std::string> Children::start(gate::SessionId session, const gate::Ends& killed_at) {
-  auto child = io::Child::start(loop_, program_, {}, {}, gate::Flows::tunnel_descriptors_max, user_for(session),
-                                [this, session](io::ExitStatus status) {
-                                  const std::string how =
-                                      (status.by_signal ? "signal " : "exit status ") + std::to_string(status.value);
-                                  guard_.forget(session);
-                                  loop_.post([this, session, how] {
-                                    running_.erase(session);
-                                    handlers_.exited(session, how);
-                                  });
-                                });
+Result<void, std::string> Children::start(gate::SessionId session, const std::string& device,
+                                          const gate::Ends& killed_at, Roots roots) {
+  const auto over = [this, session](auto tell) {
+    guard_.forget(session);
+    loop_.post([this, session, tell = std::move(tell)] {
+      running_.erase(session);
+      tell();
+    });
+  };
+  const auto started = [this, session, over](Result<void, io::SystemError> done) {
+    if (done) return handlers_.started(session);
+    over([this, session, why = done.error().text()] { handlers_.failed(session, why); });
+  };
+  const auto exited = [this, session, over](io::ExitStatus status) {
+    std::string how = (status.by_signal ? "signal " : "exit status ") + std::to_string(status.value);
+    over([this, session, how = std::move(how)] { handlers_.exited(session, how); });
+  };
+  auto child = io::Child::start(loop_,
+                                {.program = program_,
+                                 .descriptors_max = gate::Flows::tunnel_descriptors_max,
+                                 .user = user_for(session),
+                                 .name = device},
+                                {.started = started, .exited = exited});
   if (!child) return failure(child.error().text());
   auto handle = (*child)->handle();
+  std::string why;
   if (!handle) {
-    closer_.close((*child)->take_pair());
-    return failure(handle.error().text());
+    why = handle.error().text();
+  } else if (!guard_.watch(session, device, std::move(*handle), killed_at.at, killed_at.wall)) {
+    why = "it was closed meanwhile";
   }
-  guard_.watch(session, std::move(*handle), killed_at.at, killed_at.wall);
+  if (!why.empty()) {
+    closer_.close((*child)->take_pair());
+    return failure(std::move(why));
+  }
   Running& running = running_[session];
   running.process = std::move(*child);
+  running.roots = std::move(roots);
   io::Seqpacket::Handlers handlers;
   handlers.received = [this, session](io::Seqpacket::Received packet) {
     if (packet.cut || packet.descriptors_lost)
@@ -48,6 +66,11 @@ Result<void, std::string> Children::start(gate::SessionId session, const gate::E
   running.pair =
       std::make_unique<io::Seqpacket>(loop_, running.process->take_pair(), closer_.closing(), std::move(handlers));
   return {};
+}
+
+Children::Roots Children::take_roots(gate::SessionId session) {
+  const auto found = running_.find(session);
+  return found == running_.end() ? Roots() : std::exchange(found->second.roots, Roots());
 }
 
 void Children::move_end(gate::SessionId session, const gate::Ends& killed_at) {

@@ -9,8 +9,8 @@
 
 #include "gate/effects.h"
 #include "io/closer.h"
-#include "io/deadline_guard.h"
 #include "io/descriptor.h"
+#include "io/process_guard.h"
 #include "io/seqpacket.h"
 #include "io/spawn.h"
 #include "pair/messages.h"
@@ -28,17 +28,27 @@ class Children {
   static constexpr io::Users reading_users = {.first = users.first + users.count, .count = 1};  // quoin-snmp's
 
   struct Handlers {
+    std::function<void(gate::SessionId)> started;
+    std::function<void(gate::SessionId, std::string why)> failed;  // it does not run, and nothing else follows
     std::function<void(gate::SessionId, Result<pair::FromTunnel, pair::MessageError>)> message;
     std::function<void(gate::SessionId, std::string how)> exited;
   };
 
-  // program: the path of quoin-tunnel.
-  Children(io::Loop& loop, io::Closer& closer, std::string program, Handlers handlers);
+  // What a tunnel is given with the first message: open files.
+  struct Roots {
+    io::Descriptor control;
+    io::Descriptor relay;
+  };
 
-  // Killed at the latest at `killed_at`, even if the loop stands still then.
-  Result<void, std::string> start(gate::SessionId session, const gate::Ends& killed_at);
+  // program: quoin-tunnel.
+  Children(io::Loop& loop, io::ProcessGuard& guard, io::Closer& closer, io::Program program, Handlers handlers);
+
+  // Killed at the latest at `killed_at`, even if the loop stands still then. Of a failure here `failed` is not called.
+  Result<void, std::string> start(gate::SessionId session, const std::string& device, const gate::Ends& killed_at,
+                                  Roots roots);
   void move_end(gate::SessionId session, const gate::Ends& killed_at);
   void kill(gate::SessionId session);
+  Roots take_roots(gate::SessionId session);  // once
   // False if it cannot take it; the descriptors are closed in any case.
   bool send(gate::SessionId session, const pair::FromGate& message, std::vector<io::Descriptor> descriptors);
 
@@ -46,14 +56,15 @@ class Children {
   struct Running {
     std::unique_ptr<io::Child> process;
     std::unique_ptr<io::Seqpacket> pair;
+    Roots roots;
   };
 
   io::Loop& loop_;
+  io::ProcessGuard& guard_;
   io::Closer& closer_;
-  std::string program_;
+  io::Program program_;
   Handlers handlers_;
   std::map<gate::SessionId, Running> running_;
-  io::DeadlineGuard guard_;
 };
 
 }  // namespace quoin::apps

@@ -45,8 +45,13 @@ Complaint describe(io::ClientError error, const std::string& socket) {
   std::unreachable();
 }
 
+// To stop something is asked for where the agent's loop is not needed.
+std::string way_to(const std::string& socket, const gate::Request& request) {
+  return std::holds_alternative<gate::CloseRequest>(request) ? gate::stop_socket_beside(socket) : socket;
+}
+
 Result<io::UnixClient, Complaint> ask(const std::string& socket, const gate::Request& request) {
-  auto client = io::UnixClient::connect(socket);
+  auto client = io::UnixClient::connect(way_to(socket, request));
   if (!client) return failure(describe(client.error(), socket));
   std::string line = gate::encode(request);
   while (line.ends_with('\n')) line.pop_back();

@@ -78,6 +78,7 @@ ExitCode run(const quoin::apps::RunCommand& command) {
     io::log(io::LogLevel::warning,
             "keys may get into swap: run it as root, with LimitMEMLOCK=infinity, or without swap");
   }
+  const io::LogThread log_thread;
   io::log(io::LogLevel::info, "ready; nothing is open");
   loop.run();
   return ExitCode::done;

@@ -32,35 +32,30 @@ Result<io::Descriptor, std::string> open_roots(const std::string& key, const std
 Result<void, std::string> look_at_named_files(const gate::Config& config) {
   TRY(open_control_roots(config));
   TRY(open_relay_roots(config));
-  std::string key = TRY(read_join_key(config.control));
-  wipe(std::as_writable_bytes(std::span(key)));
-  if (config.proxy) {
-    std::string authorization = TRY(proxy_authorization(*config.proxy));
-    wipe(std::as_writable_bytes(std::span(authorization)));
-  }
+  TRY(read_join_key(config.control));
+  if (config.proxy) TRY(proxy_authorization(*config.proxy));
   return {};
 }
 
-Result<std::string, std::string> read_join_key(const gate::ControlConfig& config) {
+Result<SecretText, std::string> read_join_key(const gate::ControlConfig& config) {
   auto content = io::read_file(config.join_key_file, join_key_bytes_max, io::FileTrust::secret);
   if (!content) return failure("control.join_key_file: " + content.error().text);
-  std::string key = trimmed(text_of(*content));
+  SecretText key(trimmed(text_of(*content)));
   wipe(*content);
-  if (gate::is_join_key(key)) return key;
-  wipe(std::as_writable_bytes(std::span(key)));
+  if (gate::is_join_key(key.text)) return key;
   return failure("control.join_key_file: " + config.join_key_file +
                  " does not hold a key; put the control server's key, and nothing else, into it");
 }
 
-Result<std::string, std::string> proxy_authorization(const gate::ProxyConfig& config) {
-  if (config.user.empty()) return std::string();
-  if (!config.password_file) return gate::basic_authorization(config.user, config.password.value_or(""));
+Result<SecretText, std::string> proxy_authorization(const gate::ProxyConfig& config) {
+  if (config.user.empty()) return SecretText({});
+  if (!config.password_file) return SecretText(gate::basic_authorization(config.user, config.password.value_or("")));
   auto content = io::read_file(*config.password_file, proxy_password_bytes_max, io::FileTrust::secret);
   if (!content) return failure("proxy.password_file: " + content.error().text);
   std::string_view password = text_of(*content);
   while (password.ends_with('\n') || password.ends_with('\r')) password.remove_suffix(1);
   const bool can_be = gate::is_proxy_secret(password);
-  std::string out = can_be ? gate::basic_authorization(config.user, password) : std::string();
+  SecretText out(can_be ? gate::basic_authorization(config.user, password) : std::string());
   wipe(*content);
   if (can_be) return out;
   return failure("proxy.password_file: " + *config.password_file +

@@ -5,6 +5,7 @@
 
 #include "children.h"
 #include "io/clock.h"
+#include "io/log.h"
 
 namespace quoin::apps {
 namespace {
@@ -14,16 +15,22 @@ constexpr std::size_t descriptors_max = 32;  // its loop, its pair, standard err
 }  // namespace
 
 Result<std::unique_ptr<SerialReading>, std::string> SerialReading::start(
-    io::Loop& loop, io::Closer& closer, Processes& processes, const std::string& program, io::Descriptor socket,
+    io::Loop& loop, io::Closer& closer, Processes& processes, const io::Program& program, io::Descriptor socket,
     const std::string& community, Duration within, Done done) {
   std::unique_ptr<SerialReading> reading(new SerialReading(loop, std::move(done)));
   SerialReading* self = reading.get();
   const auto user = io::may_give(Children::reading_users) ? std::optional(Children::reading_users.first) : std::nullopt;
   // What it says, its pair has told before it exits.
   const auto place = processes.emplace(processes.end());
+  const auto over = [&loop, &processes, place] { loop.post([&processes, place] { processes.erase(place); }); };
+  const auto started = [over](Result<void, io::SystemError> done) {
+    if (done) return;
+    io::log(io::LogLevel::error, "a device cannot be asked by SNMP: " + done.error().text());
+    over();
+  };
   auto process = io::Child::start(
-      loop, program, {}, {}, descriptors_max, user,
-      [&loop, &processes, place](io::ExitStatus) { loop.post([&processes, place] { processes.erase(place); }); });
+      loop, {.program = program, .descriptors_max = descriptors_max, .user = user, .name = "quoin-snmp"},
+      {.started = started, .exited = [over](io::ExitStatus) { over(); }});
   if (!process) {
     processes.erase(place);
     return failure("a device cannot be asked by SNMP: " + process.error().text());

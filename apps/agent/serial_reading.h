@@ -22,7 +22,7 @@ class SerialReading {
   using Processes = std::list<std::shared_ptr<io::Child>>;  // that run, or have been killed; outlives the loop's turns
   // The error is a sentence for the log.
   static Result<std::unique_ptr<SerialReading>, std::string> start(io::Loop& loop, io::Closer& closer,
-                                                                   Processes& processes, const std::string& program,
+                                                                   Processes& processes, const io::Program& program,
                                                                    io::Descriptor socket, const std::string& community,
                                                                    Duration within, Done done);
   ~SerialReading();

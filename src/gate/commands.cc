@@ -142,6 +142,10 @@ Result<Request, std::string> judge(RequestShape&& shape) {
 
 }  // namespace
 
+std::string stop_socket_beside(const std::string& socket) {
+  return socket + ".stop";
+}
+
 Reply reply(ExitCode code, std::string text) {
   Reply out;
   out.code = code;

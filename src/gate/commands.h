@@ -25,6 +25,9 @@
 
 namespace quoin::gate {
 
+// Where a close is asked for, beside agent.sock: it takes nothing else, and does not need the gate's loop.
+std::string stop_socket_beside(const std::string& socket);
+
 constexpr std::size_t request_bytes_max = 32 * 1024;
 constexpr std::size_t reply_bytes_max = 4 * 1024 * 1024;
 constexpr std::size_t paths_shown_max = 32;  // of one device

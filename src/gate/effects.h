@@ -27,6 +27,7 @@ using HandleId = std::uint64_t;   // chosen by the edge: one descriptor that it 
 // stands still, and whatever the child does.
 struct StartChild {
   SessionId session;
+  std::string device;  // by which a person can have it killed beside the loop
   Ends killed_at;
 };
 struct MoveChildsEnd {  // a new `killed_at`
@@ -73,6 +74,7 @@ struct CloseHandle {
 
 struct Resolve {  // answered by Resolved: A and AAAA records
   TaskId task;
+  SessionId session;  // whose names are resolved apart from all others'
   std::string host;
 };
 // Connects to the candidates one after another, or happy-eyeballs, within the timeout; UDP: a connected socket.

@@ -122,7 +122,7 @@ Errands::Trouble Errands::seek_server(ServerName name, const std::string& host, 
   } else {
     const TaskId task = desk_.new_task(session_);
     errands_.emplace(task, std::move(name));
-    desk_.emit(Resolve{task, host});
+    desk_.emit(Resolve{task, session_, host});
   }
   return Trouble::none;
 }

@@ -35,7 +35,7 @@ void Errands::seek_behind_proxy(ServerName name, const std::string& host, const 
   if (!given.empty()) return judged_behind_proxy(name, given);
   const TaskId task = desk_.new_task(session_);
   errands_.emplace(task, std::move(name));
-  desk_.emit(Resolve{task, host});
+  desk_.emit(Resolve{task, session_, host});
 }
 
 void Errands::judged_behind_proxy(const ServerName& name, const std::vector<IpAddress>& addresses) {
@@ -57,7 +57,7 @@ void Errands::seek_proxy(ProxyName name) {
   if (const auto address = desk_.config.proxy->address()) return reach_proxy(std::move(name), {*address});
   const TaskId task = desk_.new_task(session_);
   errands_.emplace(task, std::move(name));
-  desk_.emit(Resolve{task, desk_.config.proxy->host});
+  desk_.emit(Resolve{task, session_, desk_.config.proxy->host});
 }
 
 void Errands::reach_proxy(ProxyName name, const std::vector<IpAddress>& addresses) {

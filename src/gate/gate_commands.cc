@@ -50,6 +50,14 @@ void Gate::Core::on(CommandArrived&& command, WallTime wall, Instant now) {
     return refuse(command.command, command.caller, "any", "",
                   {ExitCode::refused, "Only root and members of the group quoin may do this."}, wall, now);
   }
+  if (command.overtaken && command.request && !std::holds_alternative<CloseRequest>(*command.request) &&
+      !std::holds_alternative<StatusRequest>(*command.request)) {
+    return refuse(command.command, command.caller, "any", "",
+                  {ExitCode::refused,
+                   "Somebody closed a device after this was asked for, while the agent did not answer; ask again if it "
+                   "is still wanted."},
+                  wall, now);
+  }
   if (!command.request) return send_reply(command.command, reply(ExitCode::wrong_usage, command.request.error()));
   if (openers_.size() + extenders_.size() + closers_.size() >= commands_waiting_max) {
     return send_reply(command.command, reply(ExitCode::failed, "Too many commands are waiting; try again."));

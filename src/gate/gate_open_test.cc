@@ -378,5 +378,19 @@ TEST(GateOpen, refusals_of_a_flood_are_counted_rather_than_written) {
       << site.last_record("refused");
 }
 
+TEST(GateOpen, what_is_older_than_a_stop_that_the_gate_did_not_hear_of_opens_nothing) {
+  Site site;
+  const CommandId id = 7001;
+  OpenRequest open;
+  open.device = "mfp";
+  open.lasts = "30m";
+  site.give(CommandArrived{id, SimulatedEdge::root(), Request(open), true});
+  EXPECT_EQ(site.reply(id)->code, ExitCode::refused);
+  EXPECT_TRUE(site.tunnels.empty());
+  EXPECT_NE(site.last_record("refused").find("ask again"), std::string::npos);
+  site.give(CommandArrived{id + 1, SimulatedEdge::root(), Request(StatusRequest{}), true});
+  EXPECT_EQ(site.reply(id + 1)->code, ExitCode::done);
+}
+
 }  // namespace
 }  // namespace quoin::gate

@@ -18,6 +18,9 @@ struct CommandArrived {
   CommandId command;
   Caller caller;
   Result<Request, std::string> request;  // as decode_request gave it
+  // Asked for before somebody stopped a device without the gate, or perhaps so: what is older than a stop opens
+  // nothing.
+  bool overtaken = false;
 };
 struct CommandGone {  // the person hung up before the reply
   CommandId command;

@@ -41,7 +41,7 @@ void Session::start(WallTime wall, Instant now) {
   if (!desk_.lock.open(warrant_, wall, now)) return end(expired_ending(), wall, now);
   phase_ = Phase::starting;
   child_ = Child::asked_for;
-  desk_.emit(StartChild{id_, last_moment()});
+  desk_.emit(StartChild{id_, device_.name, last_moment()});
 }
 
 void Session::child_started(WallTime wall, Instant now) {

@@ -41,7 +41,7 @@ std::vector<char*> pointers_to(const std::vector<std::string>& texts) {
 class Birth {
  public:
   Birth(int program, char* const* arguments, char* const* environment, rlimit descriptors,
-        std::optional<std::uint32_t> user, int pair, int error, pid_t parent)
+        std::optional<std::uint32_t> user, int pair, int error, int log, pid_t parent)
       : program_(program),
         arguments_(arguments),
         environment_(environment),
@@ -49,6 +49,7 @@ class Birth {
         user_(user),
         pair_(pair),
         error_(error),
+        log_(log),
         parent_(parent) {}
 
   [[noreturn]] void run() {
@@ -89,6 +90,7 @@ class Birth {
     const int error = fcntl(error_, F_DUPFD_CLOEXEC, program_number + 1);
     const int program = fcntl(program_, F_DUPFD_CLOEXEC, program_number + 1);
     if (pair < 0 || error < 0 || program < 0 || dup2(pair, spawned_pair_number) < 0) fail();
+    if (dup2(log_, STDERR_FILENO) < 0) fail();
     if (dup3(error, error_number, O_CLOEXEC) < 0) fail();
     error_ = error_number;
     if (dup3(program, program_number, O_CLOEXEC) < 0) fail();
@@ -110,17 +112,14 @@ class Birth {
   std::optional<std::uint32_t> user_;
   int pair_;
   int error_;
+  int log_;
   pid_t parent_;
 };
 
-// 0 if the exec came about (its end of the pipe closed without a word), otherwise why it did not.
-int wait_for_exec(const Descriptor& pipe) {
-  int code = 0;
-  ssize_t got;
-  do {
-    got = read(pipe.number(), &code, sizeof code);
-  } while (got < 0 && errno == EINTR);
-  return got == static_cast<ssize_t>(sizeof code) ? code : 0;
+// Killed by their destructors, and perhaps not gone yet: a process in a call that no signal ends.
+std::vector<pid_t>& left_to_themselves() {
+  static std::vector<pid_t> pids;
+  return pids;
 }
 
 rlimit descriptor_limit(std::size_t wanted) {
@@ -157,59 +156,82 @@ bool may_give(Users users) {
          has_numbers("/proc/self/gid_map", users) && may_set_groups();
 }
 
-bool may_be_run_by_others(const std::string& program) {
-  struct stat found{};
-  return stat(program.c_str(), &found) == 0 && (found.st_mode & S_IXOTH) != 0;
+Result<Program, SystemError> Program::find(const std::string& path) {
+  Descriptor file(open(path.c_str(), O_PATH | O_CLOEXEC));
+  if (!file) return system_failure("start " + path);
+  return Program(path, std::move(file));
 }
 
-Result<std::unique_ptr<Child>, SystemError> Child::start(Loop& loop, const std::string& program,
-                                                         const std::vector<std::string>& arguments,
-                                                         const std::vector<std::string>& environment,
-                                                         std::size_t descriptors_max, std::optional<std::uint32_t> user,
-                                                         std::move_only_function<void(ExitStatus)> exited) {
+bool Program::may_be_run_by_others() const {
+  struct stat found{};
+  return fstat(file_.number(), &found) == 0 && (found.st_mode & S_IXOTH) != 0;
+}
+
+Result<std::unique_ptr<Child>, SystemError> Child::start(Loop& loop, const Options& options, Handlers handlers) {
   assert(gettid() == getpid());
+  reap_those_left();
   auto [ours, theirs] = TRY(Seqpacket::make_pair());
   refuse_descriptors(ours.number());  // before there is anybody who could send any
-  std::array<int, 2> pipe_ends;
-  if (pipe2(pipe_ends.data(), O_CLOEXEC) != 0) return system_failure("make a pipe");
-  Descriptor told(pipe_ends[0]), telling(pipe_ends[1]);
+  std::array<int, 2> exec_ends, log_ends;
+  if (pipe2(exec_ends.data(), O_CLOEXEC | O_NONBLOCK) != 0) return system_failure("make a pipe");
+  Descriptor told(exec_ends[0]), telling(exec_ends[1]);
+  if (pipe2(log_ends.data(), O_CLOEXEC | O_NONBLOCK) != 0) return system_failure("make a pipe");
+  Descriptor said(log_ends[0]), saying(log_ends[1]);
 
-  std::vector<std::string> all = {program};
-  all.insert(all.end(), arguments.begin(), arguments.end());
+  std::vector<std::string> all = {options.program.path()};
+  all.insert(all.end(), options.arguments.begin(), options.arguments.end());
   const std::vector<char*> argument_pointers = pointers_to(all);
-  const std::vector<char*> environment_pointers = pointers_to(environment);
-  const Descriptor file(open(program.c_str(), O_PATH | O_CLOEXEC));
-  if (!file) return system_failure("start " + program);
-  Birth birth(file.number(), argument_pointers.data(), environment_pointers.data(), descriptor_limit(descriptors_max),
-              user, theirs.number(), telling.number(), getpid());
+  const std::vector<char*> environment_pointers = pointers_to(options.environment);
+  Birth birth(options.program.number(), argument_pointers.data(), environment_pointers.data(),
+              descriptor_limit(options.descriptors_max), options.user, theirs.number(), telling.number(),
+              saying.number(), getpid());
 
   const pid_t pid = fork();
   if (pid < 0) return system_failure("start a process");
   if (pid == 0) birth.run();
-  telling.close();
-  theirs.close();
   Descriptor process(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
-  const int pidfd_code = errno;
-  const int exec_code = wait_for_exec(told);
-  if (!process || exec_code != 0) {
+  if (!process) {
+    const auto why = system_failure("watch a process");
     ::kill(pid, SIGKILL);
-    waitpid(pid, nullptr, 0);
-    return std::unexpected(SystemError{"start " + program, exec_code != 0 ? exec_code : pidfd_code});
+    left_to_themselves().push_back(pid);
+    return why;
   }
-  return std::unique_ptr<Child>(new Child(loop, pid, std::move(process), std::move(ours), std::move(exited)));
+  Made made{std::move(process), std::move(ours), std::move(told), std::move(said)};
+  return std::unique_ptr<Child>(new Child(loop, pid, std::move(made), options, std::move(handlers)));
 }
 
-Child::Child(Loop& loop, int pid, Descriptor process, Descriptor pair, std::move_only_function<void(ExitStatus)> exited)
-    : pid_(pid), process_(loop, std::move(process)), pair_(std::move(pair)), exited_(std::move(exited)) {
+Child::Child(Loop& loop, int pid, Made made, const Options& options, Handlers handlers)
+    : pid_(pid),
+      program_(options.program.path()),
+      process_(loop, std::move(made.process)),
+      told_(loop, std::move(made.told)),
+      pair_(std::move(made.pair)),
+      log_(loop, std::move(made.said), options.name),
+      handlers_(std::move(handlers)) {
+  told_.wait_readable([this] { hear_of_exec(); });
+}
+
+// The exec came about if its end of the pipe closed without a word.
+void Child::hear_of_exec() {
+  int code = 0;
+  const ssize_t got = read(told_.number(), &code, sizeof code);
+  if (got < 0 && (errno == EAGAIN || errno == EINTR)) return told_.wait_readable([this] { hear_of_exec(); });
   process_.wait_readable([this] { reap(); });
+  auto started = std::move(handlers_.started);
+  if (got != static_cast<ssize_t>(sizeof code)) return started({});
+  handlers_.exited = nullptr;
+  started(std::unexpected(SystemError{"start " + program_, code}));
 }
 
 Child::~Child() {
   if (gone_) return;
   kill();
-  siginfo_t information{};
-  while (waitid(P_PID, static_cast<id_t>(pid_), &information, WEXITED) != 0 && errno == EINTR) {
-  }
+  left_to_themselves().push_back(pid_);
+  reap_those_left();
+}
+
+void Child::reap_those_left() {
+  std::erase_if(left_to_themselves(), [](pid_t pid) { return waitpid(pid, nullptr, WNOHANG) != 0; });
 }
 
 Result<Descriptor, SystemError> Child::handle() const {
@@ -227,8 +249,8 @@ void Child::reap() {
   const int waited = waitid(P_PID, static_cast<id_t>(pid_), &information, WEXITED | WNOHANG);
   if (waited == 0 && information.si_pid == 0) return process_.wait_readable([this] { reap(); });
   gone_ = true;
-  auto exited = std::move(exited_);
-  exited(status_of(information));
+  log_.finish();
+  if (auto exited = std::move(handlers_.exited)) exited(status_of(information));
 }
 
 }  // namespace quoin::io

@@ -90,7 +90,13 @@ int run(const std::string& task, const char* self) {
     Loop loop;
     // Another user where that may be, because whether it dies with this process is then less certain.
     const auto user = may_give({another_user, 1}) ? std::optional(another_user) : std::nullopt;
-    auto child = Child::start(loop, self, {"wait"}, {}, 64, user, [](ExitStatus) {});
+    const auto program = Program::find(self);
+    if (!program) return EXIT_FAILURE;
+    bool runs = false;
+    auto child = Child::start(
+        loop, {.program = *program, .arguments = {"wait"}, .descriptors_max = 64, .user = user, .name = "grandchild"},
+        {.started = [&](Result<void, SystemError>) { runs = true; }, .exited = [](ExitStatus) {}});
+    while (!runs) loop.run_one();
     if (!child) return 1;
     say(std::to_string((*child)->pid()));
     pause();

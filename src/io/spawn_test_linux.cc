@@ -26,11 +26,21 @@ class SpawnTest : public testing::Test {
 
   // Starts the probe and returns what it said first.
   std::string start(const std::string& task, const std::vector<std::string>& environment = {}) {
-    auto started = Child::start(loop, QUOIN_SPAWN_PROBE, {task}, environment, descriptors_max, user,
-                                [this](ExitStatus s) { status = s; });
-    EXPECT_TRUE(started) << (started ? "" : started.error().text());
-    if (!started) return {};
-    child = std::move(*started);
+    const auto program = Program::find(QUOIN_SPAWN_PROBE);
+    EXPECT_TRUE(program) << (program ? "" : program.error().text());
+    if (!program) return {};
+    auto made = Child::start(loop,
+                             {.program = *program,
+                              .arguments = {task},
+                              .environment = environment,
+                              .descriptors_max = descriptors_max,
+                              .user = user,
+                              .name = "probe"},
+                             {.started = [this](Result<void, SystemError> done) { started = done.has_value(); },
+                              .exited = [this](ExitStatus s) { status = s; }});
+    EXPECT_TRUE(made) << (made ? "" : made.error().text());
+    if (!made) return {};
+    child = std::move(*made);
     pair.emplace(
         loop, child->take_pair(), 0,
         Seqpacket::Handlers{.received = [this](Seqpacket::Received r) { heard.emplace_back(text_of(r.bytes)); },
@@ -41,6 +51,7 @@ class SpawnTest : public testing::Test {
 
   Loop loop;
   std::optional<std::uint32_t> user;
+  std::optional<bool> started;
   std::optional<ExitStatus> status;
   std::vector<std::string> heard;
   bool closed = false;
@@ -126,10 +137,15 @@ TEST_F(SpawnTest, kills_a_child_that_is_stopped) {
   child->kill();  // nobody: the number may be somebody else's by now
 }
 
-TEST_F(SpawnTest, destroying_it_kills_and_reaps_the_child) {
+TEST_F(SpawnTest, destroying_it_kills_the_child_and_waits_for_nothing) {
   start("report");
   const pid_t pid = child->pid();
+  Readiness watched(loop, *child->handle());
+  bool ended = false;
+  watched.wait_readable([&] { ended = true; });
   child.reset();
+  EXPECT_TRUE(run_until(loop, [&] { return ended; }));
+  Child::reap_those_left();
   EXPECT_EQ(::kill(pid, 0), -1);
   EXPECT_FALSE(status.has_value());
 }
@@ -156,13 +172,36 @@ TEST_F(SpawnTest, the_child_dies_with_its_parent) {
   EXPECT_TRUE(run_until(loop, [&] { return ended; }));
 }
 
+TEST_F(SpawnTest, what_it_is_started_with_is_told_when_it_runs) {
+  start("report");
+  EXPECT_TRUE(run_until(loop, [&] { return started.has_value(); }));
+  EXPECT_TRUE(*started);
+}
+
 TEST_F(SpawnTest, a_program_that_is_not_there_is_an_error_and_leaves_nothing_open) {
   const std::size_t before = open_descriptors();
-  const auto started =
-      Child::start(loop, "/nonexistent/program", {}, {}, descriptors_max, std::nullopt, [](ExitStatus) {});
-  ASSERT_FALSE(started);
-  EXPECT_EQ(started.error().text(), "start /nonexistent/program: No such file or directory");
+  const auto program = Program::find("/nonexistent/program");
+  ASSERT_FALSE(program);
+  EXPECT_EQ(program.error().text(), "start /nonexistent/program: No such file or directory");
   EXPECT_EQ(open_descriptors(), before);
+}
+
+TEST_F(SpawnTest, a_program_that_cannot_be_run_is_told_as_such_and_nothing_follows) {
+  const auto program = Program::find("/etc/passwd");
+  ASSERT_TRUE(program);
+  std::string why;
+  auto made =
+      Child::start(loop, {.program = *program, .descriptors_max = descriptors_max, .user = {}, .name = "none"},
+                   {.started = [&](Result<void, SystemError> done) { why = done ? "runs" : done.error().text(); },
+                    .exited = [this](ExitStatus s) { status = s; }});
+  ASSERT_TRUE(made);
+  EXPECT_TRUE(run_until(loop, [&] { return !why.empty(); }));
+  EXPECT_EQ(why, "start /etc/passwd: Permission denied");
+  Readiness watched(loop, *(*made)->handle());
+  bool ended = false;
+  watched.wait_readable([&] { ended = true; });
+  EXPECT_TRUE(run_until(loop, [&] { return ended; }));
+  EXPECT_FALSE(status.has_value());
 }
 
 }  // namespace

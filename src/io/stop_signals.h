@@ -1,19 +1,10 @@
-// SIGINT, SIGTERM and SIGHUP as one wish: stop (signalfd(2)).
+// SIGINT, SIGTERM and SIGHUP as something to be read (signalfd(2)), for whoever stops the process.
 #pragma once
 
-#include "io/readiness.h"
+#include "io/descriptor.h"
 
 namespace quoin::io {
 
-class StopSignals {
- public:
-  StopSignals(Loop& loop, Callback stop);  // before any thread is started: they inherit that these are blocked
-
- private:
-  void wait();
-
-  Readiness signals_;
-  std::shared_ptr<Callback> stop_;
-};
+Descriptor catch_stop_signals();  // before any thread is started: they inherit that these are blocked
 
 }  // namespace quoin::io

@@ -13,36 +13,52 @@
 
 namespace quoin::io {
 
-class UnixListener {
+struct ListenerOptions {
+  std::string name;  // in the folder
+  std::uint32_t mode = 0660;
+  std::optional<std::string> group;  // nothing is changed if there is no such group
+};
+
+// Stands in its folder for as long as this exists.
+class ListeningSocket {
  public:
-  static constexpr int backlog = 16;
-  using Accepted = std::move_only_function<void(std::unique_ptr<LineConnection>)>;
+  // A socket that nobody listens on any more is replaced; one with a live listener is FileError::taken.
+  static Result<ListeningSocket, FileFailure> open(Folder folder, const ListenerOptions& options);
+  ListeningSocket(ListeningSocket&& other) noexcept;
+  ListeningSocket& operator=(ListeningSocket&&) = delete;
+  ~ListeningSocket();
 
-  struct Options {
-    std::string name;  // in the folder
-    std::uint32_t mode = 0660;
-    std::optional<std::string> group;  // nothing is changed if there is no such group
-  };
-  // A socket that nobody listens on any more is replaced; one with a live listener is FileError::taken. Whoever gets
-  // the connections limits their number.
-  static Result<std::unique_ptr<UnixListener>, FileFailure> open(Loop& loop, Folder folder, const Options& options,
-                                                                 Closer& closer, Accepted accepted);
-  ~UnixListener();  // removes the socket
-
+  int number() const { return socket_.number(); }                // non-blocking
+  Descriptor take() { return std::move(socket_); }               // for whoever waits for it
   std::optional<std::uint32_t> group() const { return group_; }  // the number of the named one, which the socket has
 
  private:
-  UnixListener(Loop& loop, Descriptor socket, Folder folder, std::string name, std::optional<std::uint32_t> group,
-               Closer& closer, Accepted accepted);
+  ListeningSocket(Descriptor socket, Folder folder, std::string name, std::optional<std::uint32_t> group)
+      : socket_(std::move(socket)), folder_(std::move(folder)), name_(std::move(name)), group_(group) {}
+  Descriptor socket_;
+  std::optional<Folder> folder_;  // none once moved from
+  std::string name_;
+  std::optional<std::uint32_t> group_;
+};
+
+class UnixListener {
+ public:
+  using Accepted = std::move_only_function<void(std::unique_ptr<LineConnection>)>;
+
+  // Whoever gets the connections limits their number.
+  UnixListener(Loop& loop, ListeningSocket listening, Closer& closer, Accepted accepted);
+  ~UnixListener();
+
+  std::optional<std::uint32_t> group() const { return listening_.group(); }
+
+ private:
   void wait();
   void accept();
 
   Loop& loop_;
   Closer& closer_;
+  ListeningSocket listening_;
   Readiness socket_;
-  Folder folder_;
-  std::string name_;
-  std::optional<std::uint32_t> group_;
   std::shared_ptr<Accepted> accepted_;
   Timer again_;  // after a refusal that would repeat at once, such as no descriptor left
 };

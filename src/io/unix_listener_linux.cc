@@ -1,4 +1,5 @@
 #include <cerrno>
+#include <utility>
 
 #include <fcntl.h>
 #include <sys/socket.h>
@@ -15,6 +16,7 @@ namespace quoin::io {
 
 namespace {
 
+constexpr int backlog = 64;
 constexpr Duration pause_after_refusal = milliseconds(200);
 constexpr std::size_t groups_max = 65'536;  // NGROUPS_MAX
 
@@ -62,8 +64,7 @@ std::optional<PeerCredentials> credentials_of(int socket) {
 
 }  // namespace
 
-Result<std::unique_ptr<UnixListener>, FileFailure> UnixListener::open(Loop& loop, Folder folder, const Options& options,
-                                                                      Closer& closer, Accepted accepted) {
+Result<ListeningSocket, FileFailure> ListeningSocket::open(Folder folder, const ListenerOptions& options) {
   const std::string& name = options.name;
   const std::string path = folder.path_of(name);
   // By the folder that was judged, not by a path that may lead to another by now. Who connects has the path alone.
@@ -85,25 +86,30 @@ Result<std::unique_ptr<UnixListener>, FileFailure> UnixListener::open(Loop& loop
     folder.remove(name);
     return why;
   }
-  return std::unique_ptr<UnixListener>(
-      new UnixListener(loop, std::move(made), std::move(folder), name, group, closer, std::move(accepted)));
+  return ListeningSocket(std::move(made), std::move(folder), name, group);
 }
 
-UnixListener::UnixListener(Loop& loop, Descriptor socket, Folder folder, std::string name,
-                           std::optional<std::uint32_t> group, Closer& closer, Accepted accepted)
+ListeningSocket::ListeningSocket(ListeningSocket&& other) noexcept
+    : socket_(std::move(other.socket_)),
+      folder_(std::exchange(other.folder_, std::nullopt)),
+      name_(std::move(other.name_)),
+      group_(other.group_) {}
+
+ListeningSocket::~ListeningSocket() {
+  if (folder_) folder_->remove(name_);
+}
+
+UnixListener::UnixListener(Loop& loop, ListeningSocket listening, Closer& closer, Accepted accepted)
     : loop_(loop),
       closer_(closer),
-      socket_(loop, std::move(socket)),
-      folder_(std::move(folder)),
-      name_(std::move(name)),
-      group_(group),
+      listening_(std::move(listening)),
+      socket_(loop, listening_.take()),
       accepted_(std::make_shared<Accepted>(std::move(accepted))),
       again_(loop, [this] { wait(); }) {
   wait();
 }
 
 UnixListener::~UnixListener() {
-  folder_.remove(name_);
   closer_.close(socket_.release());  // with the connections that nobody has accepted
 }
 

@@ -39,8 +39,10 @@ class UnixListenerTest : public testing::Test {
   }
   Result<Folder, FileFailure> held() const { return Folder::make(folder, {.mode = 0755, .group = std::nullopt}); }
   Result<void, FileFailure> listen(std::uint32_t mode = 0666) {
-    const UnixListener::Options options{.name = path.substr(path.rfind('/') + 1), .mode = mode, .group = std::nullopt};
-    auto opened = UnixListener::open(loop, TRY(held()), options, closer, [this](auto connection) {
+    const ListenerOptions options{.name = path.substr(path.rfind('/') + 1), .mode = mode, .group = std::nullopt};
+    auto judged = TRY(held());
+    auto opened = TRY(ListeningSocket::open(std::move(judged), options));
+    listener = std::make_unique<UnixListener>(loop, std::move(opened), closer, [this](auto connection) {
       LineConnection& added = *connections.emplace_back(std::move(connection));
       added.start({.line =
                        [this, &added](std::string_view line) {
@@ -51,8 +53,6 @@ class UnixListenerTest : public testing::Test {
                        },
                    .closed = [this] { closed++; }});
     });
-    if (!opened) return std::unexpected(opened.error());
-    listener = std::move(*opened);
     return {};
   }
   Descriptor connected() const {
@@ -249,8 +249,8 @@ TEST_F(UnixListenerTest, a_caller_cannot_send_a_descriptor_where_the_kernel_refu
 
 TEST_F(UnixListenerTest, leaves_the_socket_of_a_live_daemon_alone) {
   ASSERT_TRUE(listen());
-  const auto second = UnixListener::open(
-      loop, std::move(*held()), {.name = "agent.sock", .mode = 0660, .group = std::nullopt}, closer, [](auto) {});
+  const auto second =
+      ListeningSocket::open(std::move(*held()), {.name = "agent.sock", .mode = 0660, .group = std::nullopt});
   ASSERT_FALSE(second);
   EXPECT_EQ(second.error().error, FileError::taken);
   EXPECT_TRUE(UnixClient::connect(path));
@@ -269,11 +269,11 @@ TEST_F(UnixListenerTest, makes_and_removes_its_socket_in_the_folder_that_was_jud
   std::filesystem::rename(folder, moved);
   std::filesystem::create_directory(folder);
   std::ofstream(path) << "x";
-  auto opened = UnixListener::open(loop, std::move(*judged), {.name = "agent.sock", .mode = 0600, .group = {}}, closer,
-                                   [](auto) {});
+  auto opened = ListeningSocket::open(std::move(*judged), {.name = "agent.sock", .mode = 0600, .group = {}});
   ASSERT_TRUE(opened);
+  std::optional<ListeningSocket> socket(std::move(*opened));
   EXPECT_TRUE(UnixClient::connect(moved + "/agent.sock"));
-  opened->reset();
+  socket.reset();
   EXPECT_FALSE(std::filesystem::exists(moved + "/agent.sock"));
   EXPECT_TRUE(std::filesystem::exists(path));
   std::filesystem::remove_all(moved);

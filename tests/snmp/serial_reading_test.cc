@@ -16,8 +16,10 @@ struct SerialReadingTest : testing::Test {
   std::unique_ptr<SerialReading> start(Duration within) {
     auto socket = io::connect_udp({*IpAddress::parse("127.0.0.1"), 161});
     if (!socket) return nullptr;
-    auto started = SerialReading::start(loop, closer, processes, QUOIN_SPAWN_PROBE, std::move(*socket), "public",
-                                        within, [this](const pair::SerialAnswer& answer) { outcome = answer.outcome; });
+    const auto program = io::Program::find(QUOIN_SPAWN_PROBE);
+    if (!program) return nullptr;
+    auto started = SerialReading::start(loop, closer, processes, *program, std::move(*socket), "public", within,
+                                        [this](const pair::SerialAnswer& answer) { outcome = answer.outcome; });
     return started ? std::move(*started) : nullptr;
   }
   io::Loop loop;

@@ -158,7 +158,7 @@ class Agent:
     """quoin-agent in the agent's seat of a lab, with a configuration of its own."""
 
     def __init__(self, lab, devices=("mfp", "laser", "inkjet"), engineers=("alice@example.com",), longest="4h", seat="agent", folder=None,
-                 **changes):
+                 output=None, **changes):
         self.lab = lab
         self.seat = seat
         self.folder = folder or os.path.join(lab.state, "quoin")
@@ -167,6 +167,7 @@ class Agent:
         self.config = os.path.join(self.folder, "agent.toml")
         self.devices, self.engineers, self.longest = devices, engineers, longest
         self.changes = changes
+        self.output = output  # where it writes its log: a descriptor, instead of the file agent.log
         self.process = None
 
     def key_file(self):
@@ -198,7 +199,7 @@ class Agent:
         if self.process and self.process.poll() is None:
             raise Failure("this agent runs already: a second one would only end, and the first would answer for it")
         self.prepare()
-        self.log = open(os.path.join(self.folder, "agent.log"), "ab")
+        self.log = self.output or open(os.path.join(self.folder, "agent.log"), "ab")
         self.process = self.lab.start(self.seat, *self.run_command(), stdout=self.log, stderr=self.log)
         until(f"the agent answers; its log ends: {self.log_tail()}", self.answers, 10)
         return self

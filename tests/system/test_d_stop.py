@@ -1,0 +1,204 @@
+"""Whoever stops something is answered within a second, whatever holds the agent up, and nothing passes after it."""
+import contextlib
+import os
+import subprocess
+import time
+
+from own_agent import MEMBER, OwnAgent, says, seat, shut
+from site_lab import AGENT, Answer, until
+from test_2_boundaries import runs
+from taken_over import TakenOver
+from test_b_standstill import StubbornAgent, freezing_disk, main_thread_held
+from world import expect, long_test, test
+
+AT_A_SEAT = True
+WITHIN = 1.0
+REFUSED = 3
+
+
+def with_tunnel(agent, device="mfp"):
+    """Opens the device, which never comes to an end with such an agent; the command that waits for it, and the tunnel."""
+    before = set(agent.children())
+    opening = agent.lab.start(agent.seat, AGENT, "open", device, "--for", "30m", "--socket", agent.socket, stderr=subprocess.PIPE, text=True)
+    until("the tunnel runs", lambda: set(agent.children()) - before, 5)
+    return opening, (set(agent.children()) - before).pop()
+
+
+def stops(agent, *words, closed="mfp is closed."):
+    """quoin-agent close WORDS is answered in time, and it is true."""
+    tunnels = agent.children()
+    began = time.monotonic()
+    answer = agent.command("close", *(words or ["--all"]), timeout=10)
+    took = time.monotonic() - began
+    expect(took < WITHIN, f"close took {took:.2f} s: {answer}")
+    expect(answer.code == 0 and closed in answer.out, f"{answer}")
+    expect(not [tunnel for tunnel in tunnels if runs(tunnel)], f"a tunnel runs: {tunnels}")
+    return answer
+
+
+def closed_by(agent, who):
+    last = [record for record in agent.audit() if record["event"] == "closed"][-1]
+    expect((last["why"], last["by"]) == ("a person closed it", who), f"{last}")
+
+
+@test("loop held up: close --all is answered within a second, what was asked for before does not open, and it is recorded afterwards")
+def loop_held_up(world):
+    with StubbornAgent(seat(), "held").start() as agent:
+        opening, _ = with_tunnel(agent)
+        with main_thread_held(agent.process.pid):
+            older = agent.lab.start(agent.seat, AGENT, "open", "mfp", "--for", "30m", "--socket", agent.socket, stderr=subprocess.PIPE, text=True)
+            time.sleep(0.05)
+            answer = stops(agent)
+            expect("does not answer" in answer.out, f"it is not said that the agent does not answer: {answer}")
+        said = older.communicate(timeout=5)[1]
+        says(Answer(subprocess.CompletedProcess([], older.returncode, "", said)), REFUSED, "Somebody closed a device after this was asked for")
+        expect(opening.wait(5) != 0, "an open that came to nothing is said to have worked")
+        opening.stderr.close()
+        shut(agent)
+        closed_by(agent, "root")
+
+
+@long_test("loop held up: SIGTERM kills within a second, and the agent ends without its loop; the next one finds its file whole")
+def terminated(world):
+    agent = StubbornAgent(seat(), "terminated").start()
+    with agent:
+        _, tunnel = with_tunnel(agent)
+        with contextlib.suppress(ProcessLookupError, OSError), main_thread_held(agent.process.pid):
+            began = time.monotonic()
+            agent.process.terminate()
+            until("the tunnel is dead", lambda: not runs(tunnel), WITHIN, 0.01)
+            until("the agent has ended", lambda: not runs(agent.process.pid), 8)
+            expect(time.monotonic() - began > 4, "it did not wait for its loop to write the records")
+        agent.process.wait(5)
+        agent.start()
+        expect(agent.ok("audit", "verify").code == 0, "the file is not whole")
+        with_tunnel(agent)
+        stops(agent)
+
+
+@long_test("loop held up: one that goes on after SIGTERM writes down what was ended, and ends")
+def terminated_late(world):
+    with StubbornAgent(seat(), "late").start() as agent:
+        _, tunnel = with_tunnel(agent)
+        with main_thread_held(agent.process.pid):
+            agent.process.terminate()
+            until("the tunnel is dead", lambda: not runs(tunnel), WITHIN, 0.01)
+        agent.process.wait(5)
+        events = [(record["event"], record.get("why")) for record in agent.audit()][-2:]
+        expect(events == [("closed", "the agent stopped"), ("stopped", None)], f"{events}")
+
+
+@long_test("crowd: a member of the group who holds a hundred connections to both sockets keeps nobody's close waiting")
+def crowd(world):
+    script = ("import socket, sys, time\n"
+              "held = []\n"
+              "for path in sys.argv[1:]:\n"
+              "  for _ in range(100):\n"
+              "    s = socket.socket(socket.AF_UNIX); s.settimeout(1); held.append(s)\n"
+              "    try: s.connect(path)\n"
+              "    except OSError: pass\n"
+              "print('here', flush=True); time.sleep(60)\n")
+    with StubbornAgent(seat(), "crowd").start() as agent:
+        os.chmod(agent.folder, 0o755)
+        opening, _ = with_tunnel(agent)
+        crowding = agent.lab.start(agent.seat, *MEMBER, "python3", "-c", script, agent.socket, agent.socket + ".stop", stdout=subprocess.PIPE)
+        try:
+            crowding.stdout.readline()
+            expect(agent.command("status").code == 0, "root's status is crowded out")
+            stops(agent)
+            closed_by(agent, "root")
+            _, tunnel = with_tunnel(agent)
+            began = time.monotonic()
+            answer = agent.as_user(MEMBER, "close", "mfp")
+            expect(answer.code == 0 and time.monotonic() - began < WITHIN and not runs(tunnel), f"a member's close: {answer}")
+        finally:
+            crowding.kill()
+            crowding.wait(5)
+            opening.wait(5)
+
+
+@long_test("disk frozen: close --all is answered within a second")
+def disk_frozen(world):
+    agent = StubbornAgent(seat(), "ice")
+    with freezing_disk(agent) as freeze:
+        agent.start()
+        with_tunnel(agent)
+        freeze(True)
+        stops(agent)
+        freeze(False)
+        until("it is recorded", lambda: '"why":"a person closed it","by":"root"' in agent.ok("audit", "show").out, 5)
+
+
+@contextlib.contextmanager
+def full_pipe():
+    """The writing end of a pipe that is full and that nobody empties."""
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(writing, b"x" * 4096)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(writing, b"x")
+    os.set_blocking(writing, True)
+    try:
+        yield reading, writing
+    finally:
+        os.close(reading)
+        os.close(writing)
+
+
+@long_test("log full: close --all is answered within a second and again and again")
+def log_full(world):
+    with full_pipe() as (reading, writing):
+        agent = StubbornAgent(seat(), "full", output=writing)
+        with agent.start():
+            os.set_blocking(writing, False)
+            for _ in range(3):
+                opening, _ = with_tunnel(agent)
+                stops(agent)
+                expect(opening.wait(5) != 0, "an open that came to nothing is said to have worked")
+            shut(agent)
+            closed_by(agent, "root")
+
+
+GATE_KEEPS = 1 << 5 | 1 << 6 | 1 << 7 | 1 << 13 | 1 << 14  # KILL, SETGID, SETUID, NET_RAW, IPC_LOCK: src/io/capabilities_linux.cc
+
+
+def rights(pid):
+    """What /proc says of its capabilities, and whether it can get new ones."""
+    lines = dict(line.rstrip("\n").split(":\t", 1) for line in open(f"/proc/{pid}/status") if ":\t" in line)
+    return {name: int(lines[name], 16) for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")} | {"NoNewPrivs": int(lines["NoNewPrivs"])}
+
+
+@long_test("rights: every thread of the gate has the capabilities of its list and no other, its tunnel has none, and neither can get any")
+def rights_given_up(world):
+    with StubbornAgent(seat(), "rights").start() as agent:
+        _, tunnel = with_tunnel(agent)
+        kept = {"CapInh": 0, "CapPrm": GATE_KEEPS, "CapEff": GATE_KEEPS, "CapBnd": GATE_KEEPS, "CapAmb": 0, "NoNewPrivs": 1}
+        for thread in os.listdir(f"/proc/{agent.process.pid}/task"):
+            expect(rights(thread) == kept, f"thread {thread} of the gate: {rights(thread)}")
+        expect(rights(tunnel) == kept | {"CapPrm": 0, "CapEff": 0}, f"the tunnel: {rights(tunnel)}")
+        stops(agent)
+
+
+@long_test("rights: a gate that was taken over writes nowhere but into its own folders, though it is root")
+def gate_writes_elsewhere(world):
+    with StubbornAgent(seat(), "confined").start() as agent:
+        def attempt(gate, path):
+            number = gate.call("openat", -100, path.encode(), os.O_WRONLY | os.O_CREAT, 0o600)
+            if number >= 0:
+                gate.call("close", number)
+            return number
+
+        target = os.path.join(agent.folder, "elsewhere")
+        for thread in map(int, os.listdir(f"/proc/{agent.process.pid}/task")):
+            with TakenOver(thread) as gate:
+                for path in (target, agent.config, AGENT):
+                    expect(attempt(gate, path) in (-13, -26), f"thread {thread} opened {path} for writing: {attempt(gate, path)}")
+                expect(attempt(gate, os.path.join(agent.state, "probe")) >= 0, "it cannot write into its own folder either")
+                expect(gate.call("rename", agent.config.encode(), target.encode()) < 0, "it moved its configuration")
+                expect(gate.call("setns", gate.call("openat", -100, b"/proc/1/ns/net", 0, 0), 0) < 0, "it left its network")
+        expect(not os.path.exists(target), "it wrote elsewhere")
+        os.remove(os.path.join(agent.state, "probe"))
+        expect(agent.command("status").code == 0, "the agent does not answer afterwards")
