@@ -87,8 +87,11 @@ Result<std::unique_ptr<AgentProcess>, StartFailure> AgentProcess::create(io::Loo
   auto audit = AuditFiles::open(std::move(*state));
   if (!audit) return failure(StartFailure{gate::ExitCode::failed, audit.error()});
   auto tunnel = find_program(paths.tunnel);
+  if (!tunnel) return refuse(tunnel.error());
   auto snmp = find_program(paths.snmp);
-  if (!tunnel || !snmp) return refuse(tunnel ? snmp.error() : tunnel.error());
+  if (!snmp) return refuse(snmp.error());
+  auto resolver = find_program(paths.resolver);
+  if (!resolver) return refuse(resolver.error());
   auto socket = listen_at(config.socket, std::move(*run));
   if (!socket) return failure(std::move(socket.error()));
   auto stop_socket = listen_at(gate::stop_socket_beside(config.socket), std::move(*run_of_stops));
@@ -100,9 +103,10 @@ Result<std::unique_ptr<AgentProcess>, StartFailure> AgentProcess::create(io::Loo
   io::ProcessGuard::Options stops{.stop_socket = std::move(*stop_socket),
                                   .signals = io::catch_stop_signals(),
                                   .words = LocalCommands::words(config.device_names())};
-  std::unique_ptr<AgentProcess> process(new AgentProcess(loop, std::move(config),
-                                                         {.tunnel = std::move(*tunnel), .snmp = std::move(*snmp)},
-                                                         std::move(*lock), std::move(*audit), std::move(stops)));
+  std::unique_ptr<AgentProcess> process(
+      new AgentProcess(loop, std::move(config),
+                       {.tunnel = std::move(*tunnel), .snmp = std::move(*snmp), .resolver = std::move(*resolver)},
+                       std::move(*lock), std::move(*audit), std::move(stops)));
   if (const auto listening = process->listen(std::move(*socket)); !listening) return failure(listening.error());
   process->drain();
   return process;
@@ -124,8 +128,8 @@ AgentProcess::AgentProcess(io::Loop& loop, gate::Config config, Programs program
              }),
       host_again_(loop, [this] { host_changed(); }),
       guard_(loop, closer_, std::move(stops), [this] { commands_.take_stops(); }),
-      resolver_(loop),
       reads_(loop),
+      names_(loop, closer_, reads_, std::move(programs.resolver)),
       disk_(loop),
       commands_(loop, guard_, closer_,
                 {.arrived = [this](gate::CommandArrived command) { handle(std::move(command)); },
@@ -137,8 +141,11 @@ AgentProcess::AgentProcess(io::Loop& loop, gate::Config config, Programs program
                                   std::string why) { handle(gate::ChildFailed{session, std::move(why)}); },
                  .message = [this](gate::SessionId session,
                                    auto message) { handle(gate::ChildMessage{session, std::move(message)}); },
-                 .exited = [this](gate::SessionId session,
-                                  std::string how) { handle(gate::ChildExited{session, std::move(how)}); }}) {}
+                 .exited =
+                     [this](gate::SessionId session, std::string how) {
+                       names_.end(session);
+                       handle(gate::ChildExited{session, std::move(how)});
+                     }}) {}
 
 Result<void, StartFailure> AgentProcess::listen(io::ListeningSocket socket) {
   auto changes = io::HostChanges::watch(loop_, [this] { host_changed(); });
@@ -307,10 +314,9 @@ void AgentProcess::finish_task(gate::TaskId task, gate::Input input) {
 
 void AgentProcess::perform(const gate::Resolve& effect) {
   tasks_[effect.task] = std::nullopt;
-  resolver_.resolve(effect.host, seconds(5),
-                    [this, task = effect.task](Result<std::vector<IpAddress>, io::ResolveError> found) {
-                      finish_task(task, gate::Resolved{task, found ? std::move(*found) : std::vector<IpAddress>{}});
-                    });
+  names_.resolve(effect.session, effect.host, [this, task = effect.task](std::vector<IpAddress> found) {
+    finish_task(task, gate::Resolved{task, std::move(found)});
+  });
 }
 
 void AgentProcess::perform(const gate::Dial& effect) {

@@ -22,11 +22,11 @@
 #include "io/neighbour_survey.h"
 #include "io/ping.h"
 #include "io/process_guard.h"
-#include "io/resolver.h"
 #include "io/stop_signals.h"
 #include "io/timer.h"
 #include "io/worker.h"
 #include "local_commands.h"
+#include "names.h"
 #include "serial_reading.h"
 
 namespace quoin::apps {
@@ -39,10 +39,12 @@ struct StartFailure {
 struct ProgramPaths {  // of those that it starts
   std::string tunnel;
   std::string snmp;
+  std::string resolver;
 };
 struct Programs {
   io::Program tunnel;
   io::Program snmp;
+  io::Program resolver;
 };
 
 class AgentProcess {
@@ -96,8 +98,8 @@ class AgentProcess {
   io::Timer host_again_;
   io::Closer closer_;
   io::ProcessGuard guard_;
-  io::Resolver resolver_;
   FileReads reads_;
+  Names names_;
   io::Worker disk_;  // appends to the audit file, one at a time
   LocalCommands commands_;
   Children children_;

@@ -26,6 +26,7 @@ class Children {
   // domain's users up to 2000200000; and what is over 2147483647 some programs take for negative.
   static constexpr io::Users users = {.first = 2'100'000'000, .count = 1'000};
   static constexpr io::Users reading_users = {.first = users.first + users.count, .count = 1};  // quoin-snmp's
+  static constexpr io::Users resolving_users = {.first = reading_users.first + 1, .count = 1};  // quoin-resolver's
 
   struct Handlers {
     std::function<void(gate::SessionId)> started;

@@ -70,8 +70,9 @@ ExitCode run(const quoin::apps::RunCommand& command) {
   const bool through_proxy = config->proxy.has_value();
   io::Loop loop;
   const std::string folder = io::folder_of_own_program();
-  const auto process = apps::AgentProcess::create(loop, std::move(*config),
-                                                  {.tunnel = folder + "/quoin-tunnel", .snmp = folder + "/quoin-snmp"});
+  const auto process = apps::AgentProcess::create(
+      loop, std::move(*config),
+      {.tunnel = folder + "/quoin-tunnel", .snmp = folder + "/quoin-snmp", .resolver = folder + "/quoin-resolver"});
   if (!process) return complain(process.error().code, process.error().sentence);
   if (through_proxy) io::log(io::LogLevel::info, "control and relay connections go through the HTTP proxy");
   if (!is_locked && io::has_swap()) {

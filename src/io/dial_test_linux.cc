@@ -9,7 +9,6 @@
 #include "io/clock.h"
 #include "io/dial.h"
 #include "io/isolated_network.h"
-#include "io/resolver.h"
 #include "io/run_until.h"
 #include "io/socket_address.h"
 #include "io/tcp_stream.h"
@@ -217,62 +216,6 @@ TEST_F(DialTest, a_stream_that_ends_in_order_is_over_once_the_other_side_has_eve
   bool over = false;
   for (Instant until = now() + seconds(20); !over && now() < until;) over = near.ending().is_over;
   EXPECT_TRUE(over);
-}
-
-class ResolverTest : public testing::Test {
- protected:
-  Result<std::vector<IpAddress>, ResolveError> resolve(const std::string& host, Duration within = seconds(10)) {
-    std::optional<Result<std::vector<IpAddress>, ResolveError>> outcome;
-    resolver.resolve(host, within, [&](auto result) { outcome = std::move(result); });
-    EXPECT_TRUE(run_until(loop, [&] { return outcome.has_value(); }));
-    return outcome ? *outcome : failure(ResolveError::failed);
-  }
-  Loop loop;
-  Resolver resolver{loop};
-};
-
-TEST_F(ResolverTest, knows_localhost) {
-  const auto addresses = resolve("localhost");
-  ASSERT_TRUE(addresses);
-  for (const IpAddress& address : *addresses) EXPECT_TRUE(is_loopback(address)) << address.text();
-}
-
-TEST_F(ResolverTest, takes_an_address_as_it_stands) {
-  EXPECT_EQ(resolve("2001:db8::1"), std::vector{*IpAddress::parse("2001:db8::1")});
-}
-
-TEST_F(ResolverTest, does_not_ask_for_what_is_no_name) {
-  EXPECT_EQ(resolve("").error(), ResolveError::not_found);
-  EXPECT_EQ(resolve("a b").error(), ResolveError::not_found);
-  EXPECT_EQ(resolve(std::string(254, 'a')).error(), ResolveError::not_found);
-}
-
-TEST_F(ResolverTest, gives_up_in_time) {
-  EXPECT_EQ(resolve("no-such-host.example.com", Duration(0)).error(), ResolveError::timed_out);
-}
-
-TEST_F(ResolverTest, takes_no_more_than_its_limit) {
-  std::size_t too_many = 0, others = 0;
-  for (std::size_t i = 0; i < Resolver::waiting_max + 3; i++) {
-    resolver.resolve("localhost", seconds(10),
-                     [&](auto result) { (!result && result.error() == ResolveError::too_many ? too_many : others)++; });
-  }
-  ASSERT_TRUE(run_until(loop, [&] { return too_many + others == Resolver::waiting_max + 3; }));
-  EXPECT_EQ(too_many, 3U);
-}
-
-TEST(Resolver, destroyed_with_questions_open_calls_nobody) {
-  Loop loop;
-  bool called = false;
-  {
-    Resolver resolver(loop);
-    resolver.resolve("localhost", seconds(10), [&](auto) { called = true; });
-    resolver.resolve("192.0.2.1", seconds(10), [&](auto) { called = true; });
-  }
-  bool later = false;
-  loop.post([&] { later = true; });
-  ASSERT_TRUE(run_until(loop, [&] { return later; }));
-  EXPECT_FALSE(called);
 }
 
 }  // namespace

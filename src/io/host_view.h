@@ -37,9 +37,6 @@ struct HostView {
 
 Result<HostView, SystemError> read_host_view();
 
-// The "nameserver" lines of resolv.conf(5) that hold an address. Zones (fe80::1%eth0) are cut off.
-std::vector<IpAddress> name_servers_in(std::string_view resolv_conf);
-
 // Calls back after addresses, routes or the resolver's configuration changed, at least once, perhaps for several
 // changes.
 class HostChanges {

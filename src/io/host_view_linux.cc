@@ -5,6 +5,7 @@
 #include <fcntl.h>
 
 #include "io/host_view.h"
+#include "io/name_servers.h"
 #include "io/route_netlink.h"
 
 namespace quoin::io {

@@ -6,6 +6,7 @@
 #include "io/entropy.h"
 #include "io/host_view.h"
 #include "io/isolated_network.h"
+#include "io/name_servers.h"
 #include "io/neighbour.h"
 #include "io/ping.h"
 #include "io/run_until.h"

@@ -15,8 +15,10 @@ Loop::Loop() {
   timers_ = std::make_unique<TimerQueue>(*this);
 }
 
+// What was posted and never ran goes with the context, and it may own timers.
 Loop::~Loop() {
-  timers_.reset();
+  timers_->end();
+  context_.reset();
 }
 
 void Loop::run() {

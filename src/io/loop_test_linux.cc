@@ -271,5 +271,18 @@ TEST(Log, keeps_text_from_the_network_on_one_honest_line) {
                 std::string(log_line_bytes_max, 'x') + "\n");
 }
 
+TEST(Loop, may_end_before_what_was_posted_has_run_even_if_that_owns_a_timer) {
+  std::weak_ptr<int> owned;
+  {
+    Loop loop;
+    const auto token = std::make_shared<int>();
+    owned = token;
+    auto timer = std::make_unique<Timer>(loop, [token] {});
+    timer->set(now() + seconds(60));
+    loop.post([timer = std::move(timer)] {});
+  }
+  EXPECT_TRUE(owned.expired());
+}
+
 }  // namespace
 }  // namespace quoin::io

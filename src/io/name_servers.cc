@@ -1,13 +1,13 @@
-#include <algorithm>
+#include "io/name_servers.h"
 
-#include "io/host_view.h"
+#include <algorithm>
 
 namespace quoin::io {
 
-std::vector<IpAddress> name_servers_in(std::string_view resolv_conf) {
+std::vector<std::string> name_servers_named_in(std::string_view resolv_conf) {
   constexpr std::string_view keyword = "nameserver";
   constexpr std::string_view blanks = " \t\r";
-  std::vector<IpAddress> servers;
+  std::vector<std::string> servers;
   while (!resolv_conf.empty()) {
     const std::size_t end = std::min(resolv_conf.find('\n'), resolv_conf.size());
     std::string_view line = resolv_conf.substr(0, end);
@@ -18,8 +18,15 @@ std::vector<IpAddress> name_servers_in(std::string_view resolv_conf) {
     const std::size_t start = line.find_first_not_of(blanks);
     if (start == 0 || start == std::string_view::npos) continue;
     line.remove_prefix(start);
-    line = line.substr(0, line.find_first_of(" \t\r%#;"));
-    if (const auto server = IpAddress::parse(line)) servers.push_back(*server);
+    servers.emplace_back(line.substr(0, line.find_first_of(" \t\r#;")));
+  }
+  return servers;
+}
+
+std::vector<IpAddress> name_servers_in(std::string_view resolv_conf) {
+  std::vector<IpAddress> servers;
+  for (const std::string& each : name_servers_named_in(resolv_conf)) {
+    if (const auto server = IpAddress::parse(each.substr(0, each.find('%')))) servers.push_back(*server);
   }
   return servers;
 }

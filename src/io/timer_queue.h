@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <utility>
 
 #include "base/time.h"
@@ -18,13 +19,14 @@ class TimerQueue {
 
   Key add(Instant at, std::shared_ptr<Callback> expired);
   void remove(const Key& key);
+  void end();  // nothing expires any more
 
  private:
   void arm();
   void wait();
   void expire();
 
-  Readiness descriptor_;
+  std::optional<Readiness> descriptor_;
   std::map<Key, std::shared_ptr<Callback>> entries_;
   std::uint64_t next_ = 1;
   Instant armed_ = Instant::max();  // what the descriptor is set to; max: not set

@@ -20,7 +20,7 @@ Descriptor make_timer_descriptor() {
 
 }  // namespace
 
-TimerQueue::TimerQueue(Loop& loop) : descriptor_(loop, make_timer_descriptor()) {
+TimerQueue::TimerQueue(Loop& loop) : descriptor_(std::in_place, loop, make_timer_descriptor()) {
   wait();
 }
 
@@ -36,7 +36,12 @@ void TimerQueue::remove(const Key& key) {
   arm();
 }
 
+void TimerQueue::end() {
+  descriptor_.reset();
+}
+
 void TimerQueue::arm() {
+  if (!descriptor_) return;
   const Instant earliest = entries_.empty() ? Instant::max() : entries_.begin()->first.first;
   if (earliest == armed_) return;
   armed_ = earliest;
@@ -46,15 +51,15 @@ void TimerQueue::arm() {
     when.it_value.tv_sec = at / seconds(1);
     when.it_value.tv_nsec = (at % seconds(1)).count();
   }
-  const int set = timerfd_settime(descriptor_.number(), TFD_TIMER_ABSTIME, &when, nullptr);
+  const int set = timerfd_settime(descriptor_->number(), TFD_TIMER_ABSTIME, &when, nullptr);
   assert(set == 0);
   (void)set;
 }
 
 void TimerQueue::wait() {
-  descriptor_.wait_readable([this] {
+  descriptor_->wait_readable([this] {
     std::uint64_t expirations;
-    if (read(descriptor_.number(), &expirations, sizeof expirations) > 0) armed_ = Instant::max();
+    if (read(descriptor_->number(), &expirations, sizeof expirations) > 0) armed_ = Instant::max();
     wait();
     expire();
   });

@@ -112,7 +112,12 @@ class OwnAgent(Agent):
             time.sleep(0.03)
             return len(os.listdir(f"/proc/{self.process.pid}/fd"))
 
+        until("no child is left", lambda: self.processes() == [], 5)
         return min(count() for _ in range(8))
+
+    def has_descriptors(self, before):
+        """As many as before, as soon as the thread that closes sockets has done so."""
+        until(f"it has {before} descriptors again", lambda: self.descriptors() == before, 5)
 
 
 def says(answer, code, *parts):

@@ -254,8 +254,12 @@ class Agent:
 
     def children(self):
         """The pids of the tunnels."""
-        out = subprocess.run(["pgrep", "-P", str(self.process.pid)], capture_output=True, text=True).stdout
-        return [int(word) for word in out.split()]
+        return [pid for pid, name in self.processes() if name not in ("quoin-resolver", "quoin-snmp")]
+
+    def processes(self):
+        """The pid and the name of every process that the agent has started and not waited for."""
+        out = subprocess.run(["ps", "-o", "pid=,comm=", "--ppid", str(self.process.pid)], capture_output=True, text=True).stdout
+        return [(int(line.split()[0]), line.split()[1]) for line in out.splitlines()]
 
     def audit(self):
         """The audit files' records, oldest first."""

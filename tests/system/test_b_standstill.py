@@ -65,7 +65,8 @@ class StubbornAgent(OwnAgent):
         super().prepare()
         self.program = shutil.copy(AGENT, self.folder)
         shutil.copy(f"{BUILD}/bin/quoin-tunnel-stubborn", f"{self.folder}/quoin-tunnel")
-        shutil.copy(f"{BUILD}/bin/quoin-snmp", self.folder)
+        for program in ("quoin-snmp", "quoin-resolver"):
+            shutil.copy(f"{BUILD}/bin/{program}", self.folder)
 
     def run_command(self):
         return [self.program, "run", "--config", self.config]

@@ -1,13 +1,17 @@
 """Whoever stops something is answered within a second, whatever holds the agent up, and nothing passes after it."""
+import collections
 import contextlib
 import os
+import re
+import socket
 import subprocess
+import threading
 import time
 
 from own_agent import MEMBER, OwnAgent, says, seat, shut
 from site_lab import AGENT, Answer, until
 from test_2_boundaries import runs
-from taken_over import TakenOver
+from taken_over import Died, TakenOver
 from test_b_standstill import StubbornAgent, freezing_disk, main_thread_held
 from world import expect, long_test, test
 
@@ -160,6 +164,59 @@ def log_full(world):
                 expect(opening.wait(5) != 0, "an open that came to nothing is said to have worked")
             shut(agent)
             closed_by(agent, "root")
+
+
+@long_test("name server silent: close --all is answered within a second, and nobody asks it any more afterwards")
+def name_server_silent(world):
+    lab = seat()
+    resolv_conf = f"{lab.state}/resolv.conf"
+    silent = ("import socket, sys\n"
+              "s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(('127.0.0.1', 53)); print('here', flush=True)\n"
+              "while True: s.recv(4096); print('asked', flush=True)\n")
+    server = lab.start("seat", "python3", "-c", silent, stdout=subprocess.PIPE)
+    try:
+        server.stdout.readline()
+        with open(resolv_conf, "w") as file:
+            file.write("nameserver 127.0.0.1\n")
+        by_name = re.compile(r'^url = ".*"$', re.M)
+        with OwnAgent(lab, "names", lambda text: by_name.sub('url = "https://control.lab.test:8443"', text, count=1)).start() as agent:
+            opening, _ = with_tunnel(agent)
+            expect(server.stdout.readline() == b"asked\n", "the name server was not asked")
+            expect("quoin-resolver" in dict(map(reversed, agent.processes())), f"no process reads its answers: {agent.processes()}")
+            stops(agent)
+            expect(opening.wait(5) != 0, "an open that came to nothing is said to have worked")
+            until("no process is left", lambda: agent.processes() == [], 2)
+            shut(agent)
+    finally:
+        open(resolv_conf, "w").close()
+        server.kill()
+        server.communicate(timeout=5)
+
+
+@long_test("hostile child: with as many messages as the gate allows and lines to its log as fast as it can, close --all is answered within a second")
+def hostile_child(world):
+    unneeded = bytes([0x12, 4]) + socket.inet_aton("203.0.113.9") + b"\x25\x33"  # src/pair/messages.h: well formed, and harmless
+    with OwnAgent(seat(), "hostile").start() as agent:
+        opening, tunnel = with_tunnel(agent)
+        done, over = collections.Counter(), threading.Event()
+
+        def flood():
+            with contextlib.suppress(Died), TakenOver(tunnel) as child:
+                while not over.is_set():
+                    done["lines"] += child.repeat("write", 2, b"x" * 999 + b"\n", 1000, times=400, seconds=0.1).total()
+                    done["messages"] += child.repeat("sendto", 3, unneeded, len(unneeded), socket.MSG_DONTWAIT, None, 0, times=20, seconds=0.1).total()
+
+        flooding = threading.Thread(target=flood)
+        flooding.start()
+        try:
+            until("it floods", lambda: done["lines"] > 4000 and done["messages"] > 200, 10)
+            stops(agent)
+        finally:
+            over.set()
+            flooding.join(20)
+        expect(opening.wait(5) != 0, "an open that came to nothing is said to have worked")
+        shut(agent)
+        closed_by(agent, "root")
 
 
 GATE_KEEPS = 1 << 5 | 1 << 6 | 1 << 7 | 1 << 13 | 1 << 14  # KILL, SETGID, SETUID, NET_RAW, IPC_LOCK: src/io/capabilities_linux.cc

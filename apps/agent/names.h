@@ -1,0 +1,70 @@
+// Names to addresses, for each session in a process of its own (quoin-resolver), so that what one session asks delays
+// no other's, and what name servers answer is read where it can do little. A process lives from its session's first
+// question to the session's end.
+#pragma once
+
+#include <functional>
+#include <list>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "file_reads.h"
+#include "gate/effects.h"
+#include "io/closer.h"
+#include "io/name_server_sockets.h"
+#include "io/seqpacket.h"
+#include "io/spawn.h"
+#include "pair/name_question.h"
+
+namespace quoin::apps {
+
+class Names {
+ public:
+  static constexpr Duration patience = seconds(5);           // for one name
+  static constexpr std::size_t asked_at_once_max = 32;       // for one session; more are answered with nothing
+  using Done = std::function<void(std::vector<IpAddress>)>;  // none: the name has none, or nobody answered in time
+
+  using Sources = std::function<io::NameSources()>;  // called on the thread that reads files
+
+  // program: quoin-resolver.
+  Names(
+      io::Loop& loop, io::Closer& closer, FileReads& reads, io::Program program,
+      Sources sources = [] { return io::open_name_sources(pair::name_servers_max); })
+      : loop_(loop), closer_(closer), reads_(reads), program_(std::move(program)), sources_(std::move(sources)) {}
+
+  void resolve(gate::SessionId session, const std::string& host, Done done);  // called back from the loop, once
+  void end(gate::SessionId session);  // what is under way is answered with nothing
+
+ private:
+  struct Question {
+    Done done;
+    std::unique_ptr<io::Timer> patience;
+  };
+  struct Process {
+    std::unique_ptr<io::Child> child;
+    std::unique_ptr<io::Seqpacket> pair;
+  };
+  struct Session {
+    std::weak_ptr<Process> process;  // none: it has not been needed yet, or has gone
+    std::map<std::uint32_t, Question> questions;
+  };
+
+  void ask(gate::SessionId session, std::uint32_t number, const std::string& host, io::NameSources sources);
+  std::shared_ptr<Process> start(gate::SessionId id);
+  bool listen(gate::SessionId session, const io::Seqpacket::Received& packet);
+  void lose(gate::SessionId session);
+  void answer(gate::SessionId session, std::uint32_t number, std::vector<IpAddress> addresses);
+
+  io::Loop& loop_;
+  io::Closer& closer_;
+  FileReads& reads_;
+  io::Program program_;
+  Sources sources_;
+  std::map<gate::SessionId, Session> sessions_;
+  std::list<std::shared_ptr<Process>> processes_;  // that run, or have been killed
+  std::uint32_t last_number_ = 0;
+};
+
+}  // namespace quoin::apps
