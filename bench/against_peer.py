@@ -92,7 +92,7 @@ class Bench:
 
     def ours(self):
         entry = self.agent.opened("mfp") or self.agent.open("mfp", "4h", "--services", "all")
-        return Side("ours", ipv4(entry), lambda: [self.agent.process.pid, *self.agent.children()])
+        return Side("ours", ipv4(entry), lambda: [self.agent.process.pid, *(pid for pid, _ in self.agent.processes())])
 
     def peer(self):
         if not os.path.exists(os.path.join(self.lab.tailnet_state, "agent.pid")):

@@ -16,7 +16,10 @@ constexpr std::size_t descriptors_max = 256;  // its loop, its pair, and sockets
 
 void Names::resolve(gate::SessionId session, const std::string& host, Done done) {
   const std::uint32_t number = ++last_number_;
-  auto& questions = sessions_[session].questions;
+  Session& of = sessions_[session];
+  if (!of.idle) of.idle = std::make_unique<io::Timer>(loop_, [this, session] { lose(session); });
+  of.idle->clear();
+  auto& questions = of.questions;
   const bool is_too_many = questions.size() >= asked_at_once_max;
   Question& question = questions[number];
   question.done = std::move(done);
@@ -107,6 +110,7 @@ void Names::answer(gate::SessionId session, std::uint32_t number, std::vector<Ip
   auto question = found->second.questions.extract(number);
   if (!question) return;                                           // its time was over
   loop_.post([timer = std::move(question.mapped().patience)] {});  // it may be the one that calls
+  if (found->second.questions.empty()) found->second.idle->set(io::now() + kept_);
   question.mapped().done(std::move(addresses));
 }
 

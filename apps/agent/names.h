@@ -1,6 +1,6 @@
 // Names to addresses, for each session in a process of its own (quoin-resolver), so that what one session asks delays
-// no other's, and what name servers answer is read where it can do little. A process lives from its session's first
-// question to the session's end.
+// no other's, and what name servers answer is read where it can do little. A process starts with a question, and goes
+// when none has followed for a while, or with its session.
 #pragma once
 
 #include <functional>
@@ -22,17 +22,23 @@ namespace quoin::apps {
 
 class Names {
  public:
-  static constexpr Duration patience = seconds(5);           // for one name
+  static constexpr Duration patience = seconds(5);  // for one name
+  static constexpr Duration usually_kept = seconds(10);
   static constexpr std::size_t asked_at_once_max = 32;       // for one session; more are answered with nothing
   using Done = std::function<void(std::vector<IpAddress>)>;  // none: the name has none, or nobody answered in time
 
   using Sources = std::function<io::NameSources()>;  // called on the thread that reads files
 
-  // program: quoin-resolver.
+  // program: quoin-resolver, which is kept for so long after the last answer.
   Names(
       io::Loop& loop, io::Closer& closer, FileReads& reads, io::Program program,
-      Sources sources = [] { return io::open_name_sources(pair::name_servers_max); })
-      : loop_(loop), closer_(closer), reads_(reads), program_(std::move(program)), sources_(std::move(sources)) {}
+      Sources sources = [] { return io::open_name_sources(pair::name_servers_max); }, Duration kept = usually_kept)
+      : loop_(loop),
+        closer_(closer),
+        reads_(reads),
+        program_(std::move(program)),
+        sources_(std::move(sources)),
+        kept_(kept) {}
 
   void resolve(gate::SessionId session, const std::string& host, Done done);  // called back from the loop, once
   void end(gate::SessionId session);  // what is under way is answered with nothing
@@ -49,6 +55,7 @@ class Names {
   struct Session {
     std::weak_ptr<Process> process;  // none: it has not been needed yet, or has gone
     std::map<std::uint32_t, Question> questions;
+    std::unique_ptr<io::Timer> idle;
   };
 
   void ask(gate::SessionId session, std::uint32_t number, const std::string& host, io::NameSources sources);
@@ -62,6 +69,7 @@ class Names {
   FileReads& reads_;
   io::Program program_;
   Sources sources_;
+  Duration kept_;
   std::map<gate::SessionId, Session> sessions_;
   std::list<std::shared_ptr<Process>> processes_;  // that run, or have been killed
   std::uint32_t last_number_ = 0;

@@ -49,12 +49,15 @@ class NamesTest : public testing::Test {
     auto program = io::Program::find(QUOIN_RESOLVER);
     ASSERT_TRUE(program) << program.error().text();
     turns.set(io::now());
-    names.emplace(loop, closer, reads, std::move(*program), [this] {
-      io::NameSources sources;
-      if (!host_table.empty()) sources.host_table = std::move(*io::open_for_reading(host_table));
-      for (const NameServer* each : servers) sources.servers.push_back(each->connected());
-      return sources;
-    });
+    names.emplace(
+        loop, closer, reads, std::move(*program),
+        [this] {
+          io::NameSources sources;
+          if (!host_table.empty()) sources.host_table = std::move(*io::open_for_reading(host_table));
+          for (const NameServer* each : servers) sources.servers.push_back(each->connected());
+          return sources;
+        },
+        kept);
   }
   void ask(gate::SessionId session, const std::string& host) {
     names->resolve(session, host, [this, key = std::pair(session, host)](std::vector<IpAddress> found) {
@@ -74,6 +77,7 @@ class NamesTest : public testing::Test {
   io::Timer turns{loop, [this] { turns.set(io::now() + milliseconds(5)); }};
   io::Closer closer;
   FileReads reads{loop};
+  Duration kept = seconds(60);
   std::string host_table;
   std::vector<const NameServer*> servers;
   std::optional<Names> names;
@@ -178,6 +182,18 @@ TEST_F(NamesTest, are_asked_by_a_new_process_once_the_first_has_died) {
   EXPECT_EQ(resolve("second.example.com"), std::vector{at("192.0.2.1")});
   ASSERT_EQ(resolvers().size(), 1U);
   EXPECT_NE(resolvers().front(), first);
+}
+
+struct BrieflyKept : NamesTest {
+  BrieflyKept() { kept = milliseconds(1); }
+};
+TEST_F(BrieflyKept, names_have_no_process_while_none_is_asked_for_and_a_new_one_for_the_next) {
+  const NameServer server("127.0.0.1", [](const Asked& asked) { return answer_with(asked, {at("192.0.2.1")}); });
+  servers = {&server};
+  for (int i = 0; i < 3; i++) {
+    EXPECT_EQ(resolve("derp.example.com"), std::vector{at("192.0.2.1")});
+    EXPECT_TRUE(io::run_until(loop, [&] { return resolvers().empty(); }));
+  }
 }
 
 TEST_F(NamesTest, have_no_process_left_after_their_session) {
