@@ -46,6 +46,7 @@ std::vector<pid_t> resolvers() {  // our children that run quoin-resolver
 class NamesTest : public testing::Test {
  protected:
   void SetUp() override {
+    while (!resolvers().empty()) usleep(1000);  // of the test before
     auto program = io::Program::find(QUOIN_RESOLVER);
     ASSERT_TRUE(program) << program.error().text();
     turns.set(io::now());

@@ -96,8 +96,8 @@ class OwnAgent(Agent):
         except subprocess.TimeoutExpired as late:
             raise Failure(f"the agent started: {(late.stderr or b'').decode()}") from None
 
-    def as_user(self, who, *words):
-        return Answer(self.lab.run(self.seat, *who, AGENT, *words, "--socket", self.socket))
+    def as_user(self, who, *words, program=AGENT):
+        return Answer(self.lab.run(self.seat, *who, program, *words, "--socket", self.socket))
 
     def key(self, text):
         """What stands in the join key's file."""
