@@ -44,9 +44,10 @@ void DeviceSockets::work(netstack::FlowId flow) {
       moved_();
     };
   };
-  const Outcome written = write(flow, socket);
-  const Outcome was_read = written == Outcome::failed ? Outcome::failed : read(flow, socket);
-  if (written == Outcome::failed || was_read == Outcome::failed) {
+  const Outcome written = socket.has_broken ? Outcome::done : write(flow, socket);
+  if (written == Outcome::failed) socket.has_broken = true;
+  const Outcome was_read = read(flow, socket);
+  if (was_read == Outcome::failed) {
     tunnel_.device_failed(flow, io::now());  // answered by CloseFlow
     return;
   }
@@ -72,15 +73,15 @@ DeviceSockets::Outcome DeviceSockets::write(netstack::FlowId flow, Tcp& socket) 
 }
 
 DeviceSockets::Outcome DeviceSockets::read(netstack::FlowId flow, Tcp& socket) {
-  if (socket.device_ended) return Outcome::done;
-  if (socket.waits_to_read) return Outcome::would_block;
+  if (socket.device_ended) return socket.has_broken ? Outcome::failed : Outcome::done;
+  if (socket.waits_to_read && !socket.has_broken) return Outcome::would_block;
   for (std::size_t total = 0; total < bytes_per_turn;) {
     const MutableBytes space = tunnel_.device_space(flow)[0];
     if (space.empty()) return Outcome::done;  // FlowWork follows when there is room again
     const auto moved = socket.stream->read_some(space);
     if (!moved) {
       if (moved.error() == io::StreamStop::would_block) return Outcome::would_block;
-      if (moved.error() != io::StreamStop::finished) return Outcome::failed;
+      if (moved.error() != io::StreamStop::finished || socket.has_broken) return Outcome::failed;
       socket.device_ended = true;
       tunnel_.device_finished(flow, io::now());
       return Outcome::done;

@@ -41,6 +41,7 @@ class DeviceSockets {
     bool finish_wanted = false;  // once all pending bytes are written
     bool has_finished = false;
     bool device_ended = false;
+    bool has_broken = false;  // a write failed, which takes the socket's error: what the device had said is still read
     bool waits_to_read = false;
     bool waits_to_write = false;
   };

@@ -25,6 +25,8 @@ struct ReadSyn {  // what was kept of a SYN has been read before
   }
 };
 
+constexpr tcp::Keepalive keepalive_of_accepted = {.idle = seconds(15), .interval = seconds(5), .probes_max = 4};
+
 IcmpUnreachable complaint(Refusal refusal) {
   switch (refusal) {
     case Refusal::host_unreachable: return IcmpUnreachable::host;
@@ -44,7 +46,7 @@ tcp::Config Stack::Rooms::connection_config(const FlowKey& key, Instant now) con
   made.timestamp_offset = initial_sequence_.timestamp_offset(key.local.address, key.remote.address);
   made.mss = config.mtu - ip_header_bytes(key.local.address.version()) - tcp::header_bytes_min;
   made.receive_limit = made.send_limit = flow_bytes_max;  // attend lowers it; the window scale is chosen for this
-  if (config.keepalive) made.keepalive = tcp::Keepalive{};
+  if (config.keepalive) made.keepalive = keepalive_of_accepted;
   return made;
 }
 

@@ -22,9 +22,9 @@ CloseReason reason_of(tcp::CloseReason reason) {
     case tcp::CloseReason::reset: return CloseReason::reset_by_peer;
     case tcp::CloseReason::refused: return CloseReason::refused;
     case tcp::CloseReason::timed_out: return CloseReason::timed_out;
-    case tcp::CloseReason::aborted: break;  // abort() drops the flow itself
+    case tcp::CloseReason::aborted: return CloseReason::aborted;
   }
-  return CloseReason::reset_by_peer;
+  return CloseReason::aborted;
 }
 
 std::size_t bytes_to_charge(const tcp::Connection& connection) {

@@ -29,6 +29,7 @@ enum class CloseReason : std::uint8_t {
   port_unreachable,  // the peer's host said so
   unreachable,       // the peer's host said so while the connection was being opened
   address_removed,   // the node lost the address that the flow used
+  aborted,           // TCP: by the owner's abort_when_delivered
 };
 
 // A flow that somebody at the peer wants to open. TCP: its SYN waits, unanswered. UDP: its first datagrams wait. Answer

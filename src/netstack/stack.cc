@@ -85,6 +85,13 @@ void Stack::finish(FlowId flow, Instant now) {
   rooms_->attend(flow, now);
 }
 
+void Stack::abort_when_delivered(FlowId flow, Instant now) {
+  TcpFlow* tcp = rooms_->find<TcpFlow>(flow);
+  if (tcp == nullptr) return rooms_->abort(flow, now);
+  tcp->connection.abort_when_delivered(delivery_max, now);
+  rooms_->attend(flow, now);
+}
+
 std::optional<Buffer> Stack::receive_datagram(FlowId flow, Instant now) {
   UdpFlow* udp = rooms_->find<UdpFlow>(flow);
   if (udp == nullptr || !udp->accepted || udp->in.empty()) return std::nullopt;

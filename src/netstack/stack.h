@@ -36,7 +36,7 @@ struct StackConfig {
   std::size_t pending_max = 320;            // flows that wait for accept or refuse
   Duration pending_lifetime = seconds(30);  // then TCP is reset and UDP forgotten
   std::size_t memory_bytes_max = 32 << 20;  // what all flows buffer together
-  bool keepalive = false;                   // of accepted TCP flows
+  bool keepalive = false;                   // of accepted TCP flows: after 15 s, every 5 s, four times
 };
 
 enum class DatagramRefusal : std::uint8_t {
@@ -77,6 +77,9 @@ class Stack {
   void commit(FlowId flow, std::size_t bytes, Instant now);
   void finish(FlowId flow, Instant now);  // nothing follows what was written: FIN
   void abort(FlowId flow, Instant now);   // RST; the name is dead
+  // RST once the peer has acknowledged all that was written, or after `delivery_max`; then Closed follows.
+  static constexpr Duration delivery_max = seconds(10);
+  void abort_when_delivered(FlowId flow, Instant now);
 
   // UDP. Datagrams in, oldest first; empty ones exist.
   std::optional<Buffer> receive_datagram(FlowId flow, Instant now);

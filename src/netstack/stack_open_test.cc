@@ -224,6 +224,27 @@ TEST_P(StackOpen, aborts_with_a_reset_and_tells_nothing_more) {
   EXPECT_TRUE(bench.stack.write_space(flow)[0].empty());
 }
 
+TEST_P(StackOpen, aborts_behind_what_was_written_and_tells_when_it_has) {
+  TestPeer client(bench, peer, ours, 100);
+  client.syn();
+  const FlowId flow = bench.the<Incoming>().flow;
+  bench.stack.accept(flow, bench.now);
+  client.hear();
+  client.send({.ack = true});
+  bench.events();
+  const MutableBytes space = bench.stack.write_space(flow)[0];
+  ASSERT_FALSE(space.empty());
+  bench.stack.commit(flow, 1, bench.now);
+  bench.stack.abort_when_delivered(flow, bench.now);
+  EXPECT_TRUE(bench.stack.write_space(flow)[0].empty());
+  EXPECT_TRUE(bench.events().empty());
+  EXPECT_EQ(bench.stack.flows(), 1u);
+  client.hear();  // and acknowledges
+  EXPECT_TRUE(client.flags.rst);
+  EXPECT_EQ(bench.the<Closed>().why, CloseReason::aborted);
+  EXPECT_EQ(bench.stack.flows(), 0u);
+}
+
 TEST_P(StackOpen, tells_of_a_reset_by_the_peer) {
   TestPeer client(bench, peer, ours, 100);
   client.syn();

@@ -21,7 +21,8 @@ namespace quoin::tunnel {
 enum class FlowStage : std::uint8_t {
   dialling,  // the gate has been asked; the engineer's SYN or datagram waits
   open,
-  ending,  // TCP: the engineer's side has ended in order; the device's has not taken everything yet
+  ending,      // TCP: the engineer's side has ended in order; the device's has not taken everything yet
+  delivering,  // TCP: the device has reset the connection, or it broke; the engineer gets first what had come
 };
 
 struct Flow {

@@ -24,7 +24,7 @@ node::NodeConfig node_config(const pair::Begin& begin) {
 
 Tunnel::Tunnel(const pair::Begin& begin, Random& random, Instant now, WallTime wall)
     : node_(node_config(begin), random, now, wall),
-      stack_({.mtu = mtu}, random, now),
+      stack_({.mtu = mtu, .keepalive = true}, random, now),
       services_(begin.services),
       deadline_(begin.deadline),
       endpoints_(now),
@@ -284,7 +284,7 @@ void Tunnel::device_finished(netstack::FlowId id, Instant now) {
   if (!flow || flow->device_finished) return;
   flow->device_finished = true;
   if (flow->ftp) {
-    finish_ftp(*flow, now);
+    finish_ftp(*flow, true, now);
   } else {
     stack_.finish(id, now);
   }
@@ -306,10 +306,19 @@ void Tunnel::device_sent(netstack::FlowId id, std::size_t bytes, Instant now) {
   settle(now);
 }
 
+// As on the LAN: what the device said before it ended the connection arrives before the end does.
 void Tunnel::device_failed(netstack::FlowId id, Instant now) {
-  if (!flows_.find(id)) return;
-  stack_.abort(id, now);
-  close_flow(id, true);
+  Flow* flow = flows_.find(id);
+  if (!flow) return;
+  if (flow->stage == FlowStage::open) {
+    if (flow->ftp) finish_ftp(*flow, false, now);
+    flow->stage = FlowStage::delivering;
+    tell(CloseFlow{id, true});
+    stack_.abort_when_delivered(id, now);  // Closed follows
+  } else if (flow->stage != FlowStage::delivering) {
+    stack_.abort(id, now);
+    close_flow(id, true);
+  }
   settle(now);
 }
 

@@ -126,7 +126,8 @@ class Tunnel {
   void device_finished(netstack::FlowId flow, Instant now);  // its end of stream
   std::array<Bytes, 2> device_pending(netstack::FlowId flow) const;
   void device_sent(netstack::FlowId flow, std::size_t bytes, Instant now);
-  void device_failed(netstack::FlowId flow, Instant now);  // its socket broke: the engineer gets a reset
+  void device_failed(netstack::FlowId flow,
+                     Instant now);  // its socket broke: the engineer gets a reset behind the rest
   void device_closed(netstack::FlowId flow, Instant now);  // after CloseFlow without a reset
   // UDP.
   void device_datagram(netstack::FlowId flow, Bytes datagram, Instant now);
@@ -177,8 +178,8 @@ class Tunnel {
   void forget_flow(const Flow& flow);
   // tunnel_ftp.cc
   void pass_ftp(Flow& flow, std::size_t bytes, Instant now);  // of the flow's own space
-  void finish_ftp(Flow& flow, Instant now);
-  void ftp_sent(Flow& flow, std::size_t bytes);  // of what is pending to the device
+  void finish_ftp(Flow& flow, bool in_order, Instant now);    // all that was held back goes to the engineer
+  void ftp_sent(Flow& flow, std::size_t bytes);               // of what is pending to the device
   void flush_ftp(Flow& flow, Instant now);
   void announce_ftp(const Flow& flow, std::uint16_t port, Instant now);
   void close_flows_of(const std::vector<IpAddress>& addresses, Instant now);

@@ -24,10 +24,10 @@ void Tunnel::ftp_sent(Flow& flow, std::size_t bytes) {
   }
 }
 
-void Tunnel::finish_ftp(Flow& flow, Instant now) {
+void Tunnel::finish_ftp(Flow& flow, bool in_order, Instant now) {
   const Buffer rest = flow.ftp->watcher.finish();
   flow.ftp->unsent.insert(flow.ftp->unsent.end(), rest.begin(), rest.end());
-  flow.ftp->finish_wanted = true;
+  flow.ftp->finish_wanted = in_order;
   flush_ftp(flow, now);
 }
 

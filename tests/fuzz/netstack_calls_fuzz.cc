@@ -171,6 +171,9 @@ class Game {
         if (const auto flow = choose(side, amount); flow && amount % 4 == 0) {
           side.stack.abort(*flow, now_);
           side.talks.erase(*flow);
+        } else if (flow && amount % 4 == 1) {
+          side.stack.abort_when_delivered(*flow, now_);
+          side.talks[*flow].finished = true;
         }
         break;
       case 12: accept(side, amount); break;

@@ -29,6 +29,7 @@ const char* word_of(netstack::CloseReason reason) {
     case CloseReason::port_unreachable: return "port_unreachable";
     case CloseReason::unreachable: return "unreachable";
     case CloseReason::address_removed: return "address_removed";
+    case CloseReason::aborted: return "aborted";
   }
   return "";
 }

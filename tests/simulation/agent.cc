@@ -208,7 +208,6 @@ void Agent::work(netstack::FlowId flow) {
     passed(count);
     tunnel_->device_sent(flow, count, world_.now);
   }
-  if (service.is_broken()) return tunnel_->device_failed(flow, world_.now);
   for (;;) {
     const Bytes output = service.output();
     const MutableBytes space = tunnel_->device_space(flow)[0];
@@ -219,6 +218,7 @@ void Agent::work(netstack::FlowId flow) {
     passed(count);
     tunnel_->device_received(flow, count, world_.now);
   }
+  if (service.is_broken() && service.output().empty()) return tunnel_->device_failed(flow, world_.now);
   if (service.ended() && !std::exchange(socket.finished, service.ended())) tunnel_->device_finished(flow, world_.now);
   if (is_sated && service.is_hungry_later() && !std::exchange(socket.works_later, true)) {
     world_.after(milliseconds(2), [this, flow] {

@@ -35,12 +35,37 @@ TEST(Hours, a_flow_that_is_idle_for_an_hour_goes_on_where_it_was) {
   ASSERT_TRUE(town.open());
   const auto echo = town.alice.connect(town.printer(), 7);
   ASSERT_TRUE(town.go_direct(echo));
+  town.customer.datagrams_out = 0;
+  town.world.run(hours(1));
+  EXPECT_LE(town.customer.datagrams_out, 3'600u) << "asking whether the engineer lives, and for the way there";
+  EXPECT_TRUE(town.echoes(echo, "good morning"));
+}
+
+TEST(Hours, an_hour_without_a_flow_is_quiet) {
+  Town town;
+  ASSERT_TRUE(town.open());
+  const auto echo = town.alice.connect(town.printer(), 7);
+  ASSERT_TRUE(town.go_direct(echo));
+  town.alice.finish(echo);
   town.world.run(minutes(2));
   town.customer.datagrams_out = 0;
-  const auto quiet = initiations(town, [&] { town.world.run(hours(1)); });
-  EXPECT_EQ(quiet, 0u) << "no keys are renewed for nobody";
+  const auto renewed = initiations(town, [&] { town.world.run(hours(1)); });
+  EXPECT_EQ(renewed, 0u) << "no keys are renewed for nobody";
   EXPECT_LE(town.customer.datagrams_out, 4u);
-  EXPECT_TRUE(town.echoes(echo, "good morning"));
+}
+
+TEST(Hours, an_engineer_who_vanishes_frees_the_device_in_less_than_a_minute) {
+  Town town;
+  ASSERT_TRUE(town.open());
+  const auto echo = town.alice.connect(town.printer(), 7);
+  ASSERT_TRUE(town.go_direct(echo));
+  town.world.run(minutes(1));
+  EXPECT_EQ(town.agent.open_flows(), 1u);
+  town.internet.udp_loss = 1;
+  town.servers.amsterdam.go_down();
+  town.servers.frankfurt.go_down();
+  town.world.run(seconds(40));
+  EXPECT_EQ(town.agent.open_flows(), 0u);
 }
 
 TEST(Hours, pages_all_day_long_leave_nothing_behind) {
@@ -94,7 +119,8 @@ TEST_P(Storms, a_conversation_comes_through) {
       case 6: town.internet.udp_loss = 0.2; break;
       case 7: town.servers.amsterdam.fall_silent(); break;
     }
-    town.world.run(milliseconds(static_cast<std::int64_t>(town.world.chance.below(15'000))));
+    // Nobody is out of reach for longer than a flow is asked in vain whether its engineer lives.
+    town.world.run(milliseconds(static_cast<std::int64_t>(town.world.chance.below(6'000))));
     town.alice.send(echo, "y");
     if (i % 5 != 4) continue;
     town.servers.amsterdam.is_up = town.servers.frankfurt.is_up = town.servers.control.is_up = true;

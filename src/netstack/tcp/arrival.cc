@@ -42,6 +42,7 @@ void Connection::handle_segment(const Segment& segment, Instant now) {
   if (state_ == State::syn_received && !complete_handshake(arrival, now)) return;
   if (!handle_acknowledgment(arrival, now)) return;
   note_timestamp(arrival, now);
+  if (abort_if_delivered(now)) return;
   // Then the text and the FIN. Urgent data is ordinary data here.
   if (state_ != State::closed && state_ != State::time_wait) handle_text(arrival, now);
 }

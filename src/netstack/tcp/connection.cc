@@ -88,7 +88,7 @@ void Connection::consume(std::size_t bytes, Instant now) {
 }
 
 std::size_t Connection::writable_bytes() const {
-  return finish_wanted_ || state_ == State::closed ? 0 : sender_.queue().writable_bytes();
+  return finish_wanted_ || abort_wanted_ || state_ == State::closed ? 0 : sender_.queue().writable_bytes();
 }
 
 std::array<MutableBytes, 2> Connection::write_space(std::size_t wanted) {
@@ -160,6 +160,19 @@ void Connection::abort(Instant now) {
   }
 }
 
+void Connection::abort_when_delivered(Duration patience, Instant now) {
+  if (closed() || abort_wanted_) return;
+  abort_wanted_ = true;
+  event_writable_ = false;
+  if (!abort_if_delivered(now)) timers_.set(Timer::give_up, now + patience);
+}
+
+bool Connection::abort_if_delivered(Instant now) {
+  if (!abort_wanted_ || sender_.queue().size() > 0) return false;
+  abort(now);
+  return true;
+}
+
 void Connection::enter_time_wait(Instant now) {
   move_to(State::time_wait);
   sender_.stop(timers_);
@@ -204,7 +217,10 @@ void Connection::handle_timeout(Instant now) {
     time_wait_.reset();
     move_to(State::closed);
   }
-  if (timers_.take_expired(Timer::give_up, now)) close(CloseReason::timed_out);
+  if (timers_.take_expired(Timer::give_up, now)) {
+    if (abort_wanted_) return abort(now);
+    close(CloseReason::timed_out);
+  }
   if (timers_.take_expired(Timer::retransmit, now)) handle_retransmit_timer(now);
   if (timers_.take_expired(Timer::persist, now)) {
     sender_.on_persist_timer(timers_, now);

@@ -35,7 +35,7 @@ enum class CloseReason : std::uint8_t {
   reset,      // by the peer
   refused,    // an active open was answered with a reset
   timed_out,  // no progress for too long, or the handshake was not completed
-  aborted,    // by our own application
+  aborted,    // by our own application, at once or when all was delivered
 };
 
 enum class EventKind : std::uint8_t {
@@ -114,6 +114,9 @@ class Connection {
   std::size_t writable_bytes() const;
   void finish(Instant now);  // our FIN follows what was written; reading goes on
   void abort(Instant now);   // a reset leaves, everything is dropped
+  // The same once the peer has acknowledged everything that was written, or after `patience`. Nothing more is taken
+  // from the application; what the peer still sends waits unread.
+  void abort_when_delivered(Duration patience, Instant now);
 
   // The stack's side.
   void set_receive_limit(std::size_t bytes) { receiver_.window().set_limit(bytes); }
@@ -162,6 +165,7 @@ class Connection {
   void become_established(std::uint64_t window, Position sequence, Position acknowledgment, Instant now);
   void move_to(State state);
   void start_finish(Instant now);
+  bool abort_if_delivered(Instant now);
   void enter_time_wait(Instant now);
   void close(CloseReason reason);
   void close_when_read();
@@ -194,7 +198,8 @@ class Connection {
   int handshake_sent_ = 0;
   Instant handshake_sent_at_{};
   bool finish_wanted_ = false;
-  bool over_ = false;  // finished on both sides; closed is told once everything is read
+  bool abort_wanted_ = false;  // as soon as all is delivered
+  bool over_ = false;          // finished on both sides; closed is told once everything is read
   bool keepalive_due_ = false;
   int keepalives_unanswered_ = 0;
   bool was_full_ = false;  // the writer met the end of the queue

@@ -138,6 +138,59 @@ TEST(TcpClose, resets_the_peer_when_the_application_aborts) {
   EXPECT_FALSE(hand.tcp.poll_timeout());
 }
 
+TEST(TcpClose, resets_only_when_all_was_delivered_if_so_asked) {
+  ByHand hand = in(established);
+  const std::uint32_t before = hand.acknowledgment;
+  hand.tcp.write(bytes_of("the answer"), hand.now);
+  hand.tcp.abort_when_delivered(seconds(10), hand.now);
+  EXPECT_EQ(hand.tcp.write(bytes_of("more"), hand.now), 0u);
+  hand.answers.clear();
+  hand.drain();
+  ASSERT_EQ(hand.answers.size(), 1u);
+  EXPECT_EQ(hand.answers[0].payload_bytes(), 10u);
+  EXPECT_FALSE(hand.answers[0].flags.fin || hand.answers[0].flags.rst);
+  const std::uint32_t after = hand.acknowledgment;
+  hand.acknowledgment = before + 4;  // a part of it; what the peer says meanwhile waits unread
+  hand.arrive_in_order(ack, 100);
+  for (const Outgoing& out : hand.answers) EXPECT_FALSE(out.flags.rst);
+  hand.acknowledgment = after;
+  hand.arrive_in_order(ack);
+  ASSERT_EQ(hand.answers.size(), 1u);
+  EXPECT_TRUE(hand.answers[0].flags.rst);
+  EXPECT_EQ(hand.answers[0].sequence, after);
+  hand.tcp.poll_event();
+  EXPECT_EQ(hand.tcp.state(), closed);
+  EXPECT_FALSE(hand.tcp.poll_timeout());
+}
+
+TEST(TcpClose, resets_at_once_if_there_is_nothing_to_deliver) {
+  ByHand hand = in(established);
+  hand.answers.clear();
+  hand.tcp.abort_when_delivered(seconds(10), hand.now);
+  hand.drain();
+  ASSERT_EQ(hand.answers.size(), 1u);
+  EXPECT_TRUE(hand.answers[0].flags.rst);
+}
+
+TEST(TcpClose, resets_in_the_end_though_nothing_is_acknowledged) {
+  ByHand hand = in(established);
+  hand.tcp.write(bytes_of("the answer"), hand.now);
+  hand.tcp.abort_when_delivered(seconds(10), hand.now);
+  hand.tcp.abort_when_delivered(seconds(60), hand.now);  // the first counts
+  hand.drain();
+  while (hand.tcp.state() != closed) {
+    ASSERT_TRUE(hand.tcp.poll_timeout());
+    hand.now = *hand.tcp.poll_timeout();
+    hand.answers.clear();
+    hand.tcp.handle_timeout(hand.now);
+    hand.drain();
+  }
+  EXPECT_EQ(hand.now, start + seconds(10));
+  ASSERT_EQ(hand.answers.size(), 1u);
+  EXPECT_TRUE(hand.answers[0].flags.rst);
+  EXPECT_EQ(hand.tcp.poll_event(), (Event{EventKind::closed, CloseReason::aborted}));
+}
+
 TEST(TcpClose, repeats_its_fin_until_it_is_acknowledged) {
   ByHand hand = in(fin_wait_1);
   for (int i = 0; i < 3; i++) {

@@ -17,7 +17,7 @@ enum class Timer : std::uint8_t {
   delayed_ack,  // while data was received and not yet acknowledged
   pace,         // while data waits only for its moment
   keepalive,    // while established, if the configuration asks for it
-  give_up,      // while the peer owes us an answer: it has this long without any progress
+  give_up,      // while the peer owes us an answer: it has this long without any progress, or in all before an abort
   time_wait,    // in TIME-WAIT: the end of it
 };
 inline constexpr std::size_t timer_count = 9;
