@@ -129,7 +129,8 @@ AgentProcess::AgentProcess(io::Loop& loop, gate::Config config, Programs program
       host_again_(loop, [this] { host_changed(); }),
       guard_(loop, closer_, std::move(stops), [this] { commands_.take_stops(); }),
       reads_(loop),
-      names_(loop, closer_, reads_, std::move(programs.resolver)),
+      name_reads_(loop),
+      names_(loop, guard_, closer_, name_reads_, std::move(programs.resolver)),
       disk_(loop),
       commands_(loop, guard_, closer_,
                 {.arrived = [this](gate::CommandArrived command) { handle(std::move(command)); },
@@ -137,8 +138,7 @@ AgentProcess::AgentProcess(io::Loop& loop, gate::Config config, Programs program
                  .stop = [this] { handle(gate::StopRequested{}); }}),
       children_(loop, guard_, closer_, std::move(programs.tunnel),
                 {.started = [this](gate::SessionId session) { handle(gate::ChildStarted{session}); },
-                 .failed = [this](gate::SessionId session,
-                                  std::string why) { handle(gate::ChildFailed{session, std::move(why)}); },
+                 .failed = [this](gate::SessionId session, std::string why) { did_not_start(session, std::move(why)); },
                  .message = [this](gate::SessionId session,
                                    auto message) { handle(gate::ChildMessage{session, std::move(message)}); },
                  .exited =
@@ -181,7 +181,10 @@ void AgentProcess::drain() {
 
 void AgentProcess::perform(gate::Effect& effect) {
   if (auto* start = std::get_if<gate::StartChild>(&effect)) return perform(*start);
-  if (auto* move = std::get_if<gate::MoveChildsEnd>(&effect)) return children_.move_end(move->session, move->killed_at);
+  if (auto* move = std::get_if<gate::MoveChildsEnd>(&effect)) {
+    names_.move_end(move->session, move->killed_at);
+    return children_.move_end(move->session, move->killed_at);
+  }
   if (auto* kill = std::get_if<gate::KillChild>(&effect)) return this->kill(kill->session);
   if (auto* send = std::get_if<gate::SendToChild>(&effect)) {
     perform(*send);
@@ -222,6 +225,7 @@ void AgentProcess::perform(gate::Effect& effect) {
 
 void AgentProcess::perform(const gate::StartChild& effect) {
   preparing_.insert(effect.session);
+  names_.begin(effect.session, effect.device, effect.killed_at);
   reads_.begin<Children::Roots>(
       "a file of root certificates",
       [config = config_]() -> Result<Children::Roots, std::string> {
@@ -231,18 +235,23 @@ void AgentProcess::perform(const gate::StartChild& effect) {
       [this, effect](Result<Children::Roots, std::string> roots) {
         if (preparing_.erase(effect.session) == 0) return;  // it was killed meanwhile
         if (!roots) io::log(io::LogLevel::error, roots.error());
-        if (!roots) return handle(gate::ChildFailed{effect.session, roots.error()});
+        if (!roots) return did_not_start(effect.session, roots.error());
         start_with(effect, std::move(*roots));
       });
 }
 
 void AgentProcess::start_with(const gate::StartChild& effect, Children::Roots roots) {
   const auto started = children_.start(effect.session, effect.device, effect.killed_at, std::move(roots));
-  if (!started) handle(gate::ChildFailed{effect.session, started.error()});
+  if (!started) did_not_start(effect.session, started.error());
+}
+
+void AgentProcess::did_not_start(gate::SessionId session, std::string why) {
+  names_.end(session);
+  handle(gate::ChildFailed{session, std::move(why)});
 }
 
 void AgentProcess::kill(gate::SessionId session) {
-  if (preparing_.erase(session) > 0) return handle(gate::ChildFailed{session, "it was closed meanwhile"});
+  if (preparing_.erase(session) > 0) return did_not_start(session, "it was closed meanwhile");
   children_.kill(session);
 }
 
@@ -308,7 +317,10 @@ void AgentProcess::finish_task(gate::TaskId task, gate::Input input) {
   // The task object may be running this very call: it goes once it has returned.
   auto ended = tasks_.extract(task);
   if (!ended) return;
-  if (ended.mapped()) loop_.post([task = std::move(*ended.mapped())] {});
+  if (ended.mapped()) {
+    retired_.push_back(std::move(*ended.mapped()));
+    loop_.post([this] { retired_.clear(); });
+  }
   handle(std::move(input));
 }
 
@@ -409,8 +421,8 @@ void AgentProcess::perform(const gate::ReadSerial& effect) {
   const auto done = [this, task](pair::SerialAnswer answer) {
     finish_task(task, gate::SerialRead{task, std::move(answer)});
   };
-  auto reading = SerialReading::start(loop_, closer_, snmp_processes_, snmp_program_, std::move(*socket),
-                                      effect.community, effect.timeout, done);
+  auto reading = SerialReading::start({loop_, closer_, guard_, snmp_processes_, snmp_program_},
+                                      {effect.device_name, std::move(*socket), effect.community, effect.timeout}, done);
   if (!reading) {
     io::log(io::LogLevel::error, reading.error());
     return handle(gate::SerialRead{task, {}});

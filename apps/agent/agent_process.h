@@ -6,6 +6,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "audit_files.h"
 #include "children.h"
@@ -84,6 +85,7 @@ class AgentProcess {
   void perform(const gate::AppendAudit& effect);
   gate::HandleId keep(io::Descriptor descriptor);
   void start_with(const gate::StartChild& effect, Children::Roots roots);
+  void did_not_start(gate::SessionId session, std::string why);
   void kill(gate::SessionId session);
   void finish_task(gate::TaskId task, gate::Input input);  // unless it was cancelled
 
@@ -99,6 +101,7 @@ class AgentProcess {
   io::Closer closer_;
   io::ProcessGuard guard_;
   FileReads reads_;
+  FileReads name_reads_;  // resolv.conf and the host table wait for no other disk
   Names names_;
   io::Worker disk_;  // appends to the audit file, one at a time
   LocalCommands commands_;
@@ -108,6 +111,7 @@ class AgentProcess {
 
   std::set<gate::SessionId> preparing_;                // what a tunnel is given is being read
   std::map<gate::TaskId, std::optional<Task>> tasks_;  // none: a resolution or a read, which cannot be taken back
+  std::vector<Task> retired_;                          // until the call that ended them is over
   std::map<gate::HandleId, io::Descriptor> handles_;
   std::uint64_t last_id_ = 0;
   bool is_draining_ = false;

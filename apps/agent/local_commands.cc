@@ -46,8 +46,23 @@ bool LocalCommands::has_room_for(std::uint32_t user) const {
          all < connections_max;
 }
 
+// One person may be many users (user_namespaces(7)): whoever holds a place and asks nothing leaves it to a newcomer.
+bool LocalCommands::make_room_for(std::uint32_t user) {
+  if (has_room_for(user)) return true;
+  const auto of_user = std::ranges::count_if(
+      connections_, [&](const auto& each) { return each.second.line && each.second.user == user; });
+  const bool has_share = static_cast<std::size_t>(of_user) < connections_of_one_user;
+  const auto silent = std::ranges::find_if(connections_, [&](const auto& each) {
+    return each.second.line && !each.second.has_asked && each.second.user != 0 &&
+           (has_share || each.second.user == user);
+  });
+  if (silent == connections_.end()) return false;
+  connections_.erase(silent);
+  return has_room_for(user);
+}
+
 void LocalCommands::accept(std::unique_ptr<io::LineConnection> connection) {
-  if (!has_room_for(connection->peer().user)) return;  // destroyed: closed
+  if (!make_room_for(connection->peer().user)) return;  // destroyed: closed
   const gate::CommandId id = ++last_id_;
   Connection& added = connections_[id];
   added.user = connection->peer().user;
@@ -96,7 +111,7 @@ void LocalCommands::present(gate::CommandId id, gate::Caller caller) {
   Connection& connection = found->second;
   auto request = *std::exchange(connection.request, std::nullopt);
   connection.patience.reset();
-  const bool overtaken = stopped_ && connection.since < *stopped_ + overtaken_for;
+  const bool overtaken = stopped_ && connection.since <= *stopped_;
   handlers_.arrived({id, std::move(caller), std::move(request), overtaken});
 }
 
@@ -124,8 +139,11 @@ void LocalCommands::take_stops() {
 }
 
 void LocalCommands::take_stop(io::ProcessGuard::Stop stop) {
-  if (stop.is_done && stop.id > newest_stop_) stopped_ = io::now();
-  newest_stop_ = std::max(newest_stop_, stop.id);
+  if (stop.id > newest_stop_) {
+    newest_stop_ = stop.id;
+    if (listener_) listener_->accept_waiting();
+    stopped_ = io::now();
+  }
   if (stop.by_signal) return handlers_.stop();  // once more does no harm
   const auto known = std::ranges::find_if(connections_, [&](const auto& each) { return each.second.stop == stop.id; });
   const gate::CommandId id = known == connections_.end() ? ++last_id_ : known->first;

@@ -25,8 +25,6 @@ class LocalCommands {
   // A user directory that takes longer is not waited for: the caller has a number then, and no name.
   static constexpr Duration directory_patience = seconds(2);
   static constexpr Duration directory_patience_of_stops = milliseconds(200);
-  // What was asked for while the loop stood still is older than the stop that it learns of, or may be.
-  static constexpr Duration overtaken_for = milliseconds(500);
   static constexpr std::uint32_t mode = 0660;
   static constexpr const char* group = "quoin";
 
@@ -59,6 +57,7 @@ class LocalCommands {
 
   void accept(std::unique_ptr<io::LineConnection> connection);
   bool has_room_for(std::uint32_t user) const;
+  bool make_room_for(std::uint32_t user);
   void listen_to(gate::CommandId id, std::string_view line);
   void take_stop(io::ProcessGuard::Stop stop);
   void find_out_who(gate::CommandId id, const gate::Caller& unknown, Duration patience);
@@ -73,7 +72,7 @@ class LocalCommands {
   std::map<gate::CommandId, Connection> connections_;
   gate::CommandId last_id_ = 0;
   io::ProcessGuard::StopId newest_stop_ = 0;
-  std::optional<Instant> stopped_;  // when it was last learnt of something that was stopped without the loop
+  std::optional<Instant> stopped_;  // when the newest stop was learnt of: what had connected before it is older
 };
 
 }  // namespace quoin::apps

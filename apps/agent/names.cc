@@ -14,16 +14,29 @@ constexpr std::size_t descriptors_max = 256;  // its loop, its pair, and sockets
 
 }  // namespace
 
+void Names::begin(gate::SessionId session, const std::string& device, const gate::Ends& killed_at) {
+  sessions_[session] = {.device = device, .killed_at = killed_at, .process = {}, .questions = {}, .idle = {}};
+}
+
+void Names::move_end(gate::SessionId session, const gate::Ends& killed_at) {
+  const auto found = sessions_.find(session);
+  if (found == sessions_.end()) return;
+  found->second.killed_at = killed_at;
+  if (const auto process = found->second.process.lock()) guard_.move(process->key, killed_at.at, killed_at.wall);
+}
+
 void Names::resolve(gate::SessionId session, const std::string& host, Done done) {
+  const auto begun = sessions_.find(session);
+  if (begun == sessions_.end()) return loop_.post([done = std::move(done)] { done({}); });
   const std::uint32_t number = ++last_number_;
-  Session& of = sessions_[session];
+  Session& of = begun->second;
   if (!of.idle) of.idle = std::make_unique<io::Timer>(loop_, [this, session] { lose(session); });
   of.idle->clear();
   auto& questions = of.questions;
   const bool is_too_many = questions.size() >= asked_at_once_max;
   Question& question = questions[number];
   question.done = std::move(done);
-  question.patience = std::make_unique<io::Timer>(loop_, [this, session, number] { answer(session, number, {}); });
+  question.patience = std::make_unique<io::Timer>(loop_, [this, session, number] { give_up(session, number); });
   question.patience->set(io::now() + patience);
   if (const auto literal = IpAddress::parse(host); literal || is_too_many || !pair::is_name(host)) {
     loop_.post([this, session, number, literal] {
@@ -44,7 +57,7 @@ void Names::ask(gate::SessionId id, std::uint32_t number, const std::string& hos
   const auto found = sessions_.find(id);
   if (found == sessions_.end() || !found->second.questions.contains(number)) return;
   auto process = found->second.process.lock();
-  if (!process) found->second.process = process = start(id);
+  if (!process) found->second.process = process = start(id, found->second);
   if (!process) return answer(id, number, {});
   std::vector<io::Descriptor> beside;
   const bool with_host_table = static_cast<bool>(sources.host_table);
@@ -54,10 +67,11 @@ void Names::ask(gate::SessionId id, std::uint32_t number, const std::string& hos
   if (!process->pair->send(packet, std::move(beside))) lose(id);
 }
 
-std::shared_ptr<Names::Process> Names::start(gate::SessionId id) {
+std::shared_ptr<Names::Process> Names::start(gate::SessionId id, const Session& session) {
   const auto user =
       io::may_give(Children::resolving_users) ? std::optional(Children::resolving_users.first) : std::nullopt;
   const auto process = std::make_shared<Process>();
+  process->key = next_key_++;
   const auto place = processes_.insert(processes_.end(), process);
   const std::weak_ptr<Process> watched = process;
   const auto ended = [this, id, watched] {
@@ -65,7 +79,8 @@ std::shared_ptr<Names::Process> Names::start(gate::SessionId id) {
     const auto current = watched.lock();
     if (current && found != sessions_.end() && found->second.process.lock() == current) lose(id);
   };
-  const auto over = [this, ended, place] {
+  const auto over = [this, ended, place, key = process->key] {
+    guard_.forget(key);
     loop_.post([this, ended, place] {
       ended();
       processes_.erase(place);
@@ -86,6 +101,12 @@ std::shared_ptr<Names::Process> Names::start(gate::SessionId id) {
     return nullptr;
   }
   process->child = std::move(*child);
+  auto handle = process->child->handle();
+  if (!handle ||
+      !guard_.watch(process->key, session.device, std::move(*handle), session.killed_at.at, session.killed_at.wall)) {
+    process->child->kill();  // and its exit is awaited like any other's
+    return nullptr;
+  }
   io::Seqpacket::Handlers handlers;
   handlers.received = [this, id, ended](io::Seqpacket::Received packet) {
     if (!listen(id, packet)) loop_.post(ended);
@@ -104,6 +125,14 @@ bool Names::listen(gate::SessionId session, const io::Seqpacket::Received& packe
   return true;
 }
 
+// One that does not even take its questions has sockets of its session's waiting in its queue.
+void Names::give_up(gate::SessionId session, std::uint32_t number) {
+  const auto found = sessions_.find(session);
+  const auto process = found == sessions_.end() ? nullptr : found->second.process.lock();
+  if (process && process->pair && !process->pair->all_sent()) return lose(session);
+  answer(session, number, {});
+}
+
 void Names::answer(gate::SessionId session, std::uint32_t number, std::vector<IpAddress> addresses) {
   const auto found = sessions_.find(session);
   if (found == sessions_.end()) return;
@@ -117,10 +146,7 @@ void Names::answer(gate::SessionId session, std::uint32_t number, std::vector<Ip
 void Names::lose(gate::SessionId session) {
   const auto found = sessions_.find(session);
   if (found == sessions_.end()) return;
-  if (const auto process = std::exchange(found->second.process, {}).lock()) {
-    process->child->kill();
-    loop_.post([pair = std::move(process->pair)] {});  // it may be the one that calls
-  }
+  if (const auto process = std::exchange(found->second.process, {}).lock()) process->child->kill();
   while (!found->second.questions.empty()) {
     const std::uint32_t number = found->second.questions.begin()->first;
     answer(session, number, {});

@@ -11,6 +11,9 @@ void give_up_rights(const std::string& state_folder, const std::string& socket_f
   if (!given_up) {
     io::log(io::LogLevel::warning, "this process keeps rights that it does not need: " + given_up.error().text());
   }
+  if (!io::refuse_changes_of_rights()) {
+    io::log(io::LogLevel::warning, "this process could change the rights of files: the kernel has no seccomp filters");
+  }
   const auto confined = io::write_only_to({.file_folders = {state_folder}, .socket_folders = {socket_folder}});
   if (confined && *confined) return;
   io::log(io::LogLevel::warning,

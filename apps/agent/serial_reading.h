@@ -7,6 +7,7 @@
 #include <string>
 
 #include "io/closer.h"
+#include "io/process_guard.h"
 #include "io/seqpacket.h"
 #include "io/spawn.h"
 #include "io/timer.h"
@@ -20,11 +21,22 @@ class SerialReading {
  public:
   using Done = std::move_only_function<void(pair::SerialAnswer)>;
   using Processes = std::list<std::shared_ptr<io::Child>>;  // that run, or have been killed; outlives the loop's turns
+  struct Surroundings {
+    io::Loop& loop;
+    io::Closer& closer;
+    io::ProcessGuard& guard;  // kills it, too, when its time is over or a person closes the device
+    Processes& processes;
+    const io::Program& program;  // quoin-snmp
+  };
+  struct Question {
+    std::string device_name;
+    io::Descriptor socket;  // connected to the device
+    std::string community;
+    Duration within;
+  };
   // The error is a sentence for the log.
-  static Result<std::unique_ptr<SerialReading>, std::string> start(io::Loop& loop, io::Closer& closer,
-                                                                   Processes& processes, const io::Program& program,
-                                                                   io::Descriptor socket, const std::string& community,
-                                                                   Duration within, Done done);
+  static Result<std::unique_ptr<SerialReading>, std::string> start(const Surroundings& around, Question question,
+                                                                   Done done);
   ~SerialReading();
 
  private:

@@ -40,7 +40,8 @@ struct ControlConfig {
 
 struct RelayConfig {
   std::optional<std::string> ca_file;
-  std::vector<Prefix> allow;  // private addresses of relays and STUN servers that the person at the agent vouches for
+  std::vector<Prefix> allow;  // private addresses that the person at the agent vouches for: relays, STUN servers, what
+                              // control.url's name leads to
 };
 
 struct WarrantConfig {

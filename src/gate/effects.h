@@ -112,6 +112,7 @@ struct LookupNeighbour {
 // SerialRead.
 struct ReadSerial {
   TaskId task;
+  std::string device_name;  // by which a person can have the process killed beside the loop
   Endpoint device;
   std::string community;
   Duration timeout;

@@ -10,8 +10,7 @@
 namespace quoin::gate {
 namespace {
 
-// The control server is where the person at the agent said it is, wherever that may be; but what a name leads to must
-// at least be one host, and not where a cloud keeps its metadata.
+// Not where a cloud keeps its metadata, either.
 bool is_one_host(const IpAddress& address) {
   return !is_unspecified(address) && !is_multicast(address) && !is_limited_broadcast(address) &&
          !is_link_local(address);
@@ -127,12 +126,20 @@ Errands::Trouble Errands::seek_server(ServerName name, const std::string& host, 
   return Trouble::none;
 }
 
+// No server is looked for at a device's address, whatever somebody vouched for.
+bool Errands::is_a_device(const IpAddress& address) const {
+  return std::ranges::find(desk_.config.devices, address, &DeviceConfig::address) != desk_.config.devices.end();
+}
+
+// The proxy is where the person at the agent said it is, and its name is the site's own.
+bool Errands::may_be_proxy(const IpAddress& address) const {
+  return !is_a_device(address) && is_one_host(address);
+}
+
 bool Errands::may_be_server(const ServerName& name, const IpAddress& address) const {
-  // No server is looked for at a device's address, whatever somebody vouched for.
-  if (std::ranges::find(desk_.config.devices, address, &DeviceConfig::address) != desk_.config.devices.end()) {
-    return false;
-  }
-  if (name.server == Server::control) return is_one_host(address);
+  if (is_a_device(address)) return false;
+  // An address that the person wrote down is theirs to choose. What a name leads to is for whoever answers for it.
+  if (name.server == Server::control && IpAddress::parse(desk_.config.control.host)) return is_one_host(address);
   return desk_.knows_host() && desk_.endpoints().allows(Endpoint{address, name.port}, path::EndpointUse::relay_or_stun);
 }
 

@@ -170,6 +170,8 @@ class Errands {
   std::string name_of(const crypto::NodePublicKey& engineer) const;  // for records
   Trouble seek_server(ServerName name, const std::string& host, const std::vector<IpAddress>& given, Instant now);
   void reach_server(const ServerName& name, const std::vector<IpAddress>& addresses);
+  bool is_a_device(const IpAddress& address) const;
+  bool may_be_proxy(const IpAddress& address) const;
   bool may_be_server(const ServerName& name, const IpAddress& address) const;
   // errands_proxy.cc
   bool goes_through_proxy(const ServerName& name, const std::string& host, const std::vector<IpAddress>& given) const;

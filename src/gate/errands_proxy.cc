@@ -63,9 +63,8 @@ void Errands::seek_proxy(ProxyName name) {
 void Errands::reach_proxy(ProxyName name, const std::vector<IpAddress>& addresses) {
   BehindProxy& behind = name.behind;
   for (const IpAddress& address : addresses) {
-    // The proxy is where the person at the agent said it is, as the control server is.
     const std::uint16_t port = desk_.config.proxy->port;
-    if (may_be_server({name.request, Server::control, port}, address) && behind.proxy.size() < candidates_max) {
+    if (may_be_proxy(address) && behind.proxy.size() < candidates_max) {
       behind.proxy.push_back(Endpoint{address, port});
     }
   }

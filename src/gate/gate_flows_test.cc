@@ -283,8 +283,14 @@ TEST(GateFlows, control_is_where_the_configuration_says_wherever_that_is) {
   EXPECT_EQ(site.running(), 1U);
 }
 
-TEST(GateFlows, a_control_name_that_leads_to_no_single_host_or_to_a_device_is_not_dialled) {
-  for (const auto& addresses : {std::vector<IpAddress>{}, {at("0.0.0.0")}, {at("224.0.0.1")}, {at("192.168.77.22")}}) {
+TEST(GateFlows, a_control_name_that_leads_into_the_site_is_not_dialled_unless_somebody_vouched_for_it) {
+  for (const auto& addresses : {std::vector<IpAddress>{},
+                                {at("0.0.0.0")},
+                                {at("224.0.0.1")},
+                                {at("192.168.77.22")},
+                                {at("192.168.77.50")},
+                                {at("127.0.0.1")},
+                                {at("10.9.8.7")}}) {
     Site site;
     site.names["control.example.com"] = addresses;
     site.manner = SimulatedEdge::Manner::silent;
@@ -293,6 +299,15 @@ TEST(GateFlows, a_control_name_that_leads_to_no_single_host_or_to_a_device_is_no
     EXPECT_TRUE(site.dials.empty());
     EXPECT_TRUE(failure_of(site, 1, 1));
   }
+}
+
+TEST(GateFlows, a_private_control_server_that_somebody_vouched_for_is_dialled_by_its_name) {
+  Site site;
+  site.names["control.example.com"] = {at("10.1.2.3")};
+  site.listening.insert({at("10.1.2.3"), 443});
+  site.open("mfp");
+  ASSERT_FALSE(site.dials.empty());
+  EXPECT_EQ(site.dials[0].candidates, (std::vector<Endpoint>{{at("10.1.2.3"), 443}}));
 }
 
 TEST(GateFlows, relays_and_stun_servers_pass_the_endpoint_guard) {

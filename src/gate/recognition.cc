@@ -141,7 +141,7 @@ bool Recognition::look_for_serial() {
   if (guard_device(device_.address, device_.known_by(), desk_.host())) return false;
   look_ = Look::serial;
   task_ = desk_.new_task(session_);
-  desk_.emit(ReadSerial{*task_, Endpoint{device_.address, snmp_port}, device_.community, serial_timeout,
+  desk_.emit(ReadSerial{*task_, device_.name, Endpoint{device_.address, snmp_port}, device_.community, serial_timeout,
                         device_.stays_on_link()});
   return true;
 }

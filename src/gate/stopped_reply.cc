@@ -10,7 +10,7 @@ Reply stopped_reply(const Stopped& stopped) {
                  "There is no device \"" + pair::printable(stopped.device.value_or(""), 80) + "\"; see status.");
   }
   if (!stopped.all_gone) {
-    return reply(ExitCode::failed, "The tunnel was killed but is not gone; the system does not let it end.");
+    return reply(ExitCode::failed, "The tunnel was killed, but the system has not let it end yet; ask status.");
   }
   std::string text;
   for (const std::string& each : stopped.killed) text += each + " is closed.\n";

@@ -56,19 +56,19 @@ void ChildLog::receive() {
 // Whole lines, or all there is; as many as there are to its credit.
 void ChildLog::hand_on(bool all) {
   earn();
-  while (lines_left_ > 0 && !received_.empty()) {
-    std::size_t end = received_.find('\n');
+  std::size_t begin = 0;
+  while (lines_left_ > 0 && begin < received_.size()) {
+    std::size_t end = received_.find('\n', begin);
     if (end == std::string::npos) {
-      if (!all && received_.size() < line_bytes_max) return;
+      if (!all && received_.size() - begin < line_bytes_max) break;
       end = received_.size();
     }
-    const std::size_t length = std::min(end, line_bytes_max);
-    if (length > 0) {
-      log(LogLevel::info, name_ + ": " + received_.substr(0, length));
-      lines_left_--;
-    }
-    received_.erase(0, std::min(received_.size(), length + (length == end ? 1 : 0)));
+    const std::size_t length = std::min(end - begin, line_bytes_max);
+    if (length > 0) log(LogLevel::info, name_ + ": " + received_.substr(begin, length));
+    lines_left_--;  // for an empty one as well
+    begin += length + (length == end - begin ? 1 : 0);
   }
+  received_.erase(0, std::min(received_.size(), begin));
 }
 
 void ChildLog::finish() {

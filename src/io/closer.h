@@ -20,6 +20,7 @@ class Closer {
   Closer& operator=(const Closer&) = delete;
 
   void close(Descriptor socket);  // returns at once; the other side sees the end at once, too
+  bool is_busy() const;           // so many wait that no more should be let in for a moment
   auto closing() {
     return [this](Descriptor socket) { close(std::move(socket)); };
   }

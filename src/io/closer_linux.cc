@@ -1,3 +1,5 @@
+#include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <deque>
@@ -5,6 +7,7 @@
 #include <mutex>
 #include <system_error>
 #include <thread>
+#include <vector>
 
 #include <linux/close_range.h>
 #include <sys/socket.h>
@@ -19,25 +22,38 @@ namespace {
 
 constexpr std::chrono::milliseconds pause_after_failure{100};  // of a machine that has no memory for a thread
 
-// What two threads need to know of each other so that the second one's exit closes the last copy.
+constexpr std::size_t batch_max = 256;  // closed by one thread's end
+constexpr std::size_t busy_from = 256;
+
+// What two threads need to know of each other so that the second one's exit closes the last copies.
 struct Handover {
   std::latch copied{1};
   std::latch closed{1};
-  bool holds_copy = false;
+  bool holds_copies = false;
 };
 
-bool close_all_but(int number) {
-  const auto until = static_cast<unsigned>(number);
-  if (syscall(SYS_close_range, until + 1, ~0U, CLOSE_RANGE_UNSHARE) != 0) return false;
-  return until == 0 || syscall(SYS_close_range, 0U, until - 1, 0) == 0;
+// Of the process's descriptors this thread keeps copies of these alone; they are in order.
+bool close_all_but(const std::vector<int>& numbers) {
+  const auto last = static_cast<unsigned>(numbers.back());
+  if (syscall(SYS_close_range, last + 1, ~0U, CLOSE_RANGE_UNSHARE) != 0) return false;
+  unsigned from = 0;
+  for (const int number : numbers) {
+    const auto kept = static_cast<unsigned>(number);
+    if (kept > from && syscall(SYS_close_range, from, kept - 1, 0) != 0) return false;
+    from = kept + 1;
+  }
+  return true;
 }
 
 // False if the machine has no thread, or no memory for its table of descriptors.
-bool close_in_an_exit(Descriptor& socket) {
+bool close_in_an_exit(std::vector<Descriptor>& sockets) {
+  std::vector<int> numbers;
+  for (const Descriptor& each : sockets) numbers.push_back(each.number());
+  std::ranges::sort(numbers);
   const auto handover = std::make_shared<Handover>();
   try {
-    std::thread([handover, number = socket.number()] {
-      handover->holds_copy = close_all_but(number);
+    std::thread([handover, numbers = std::move(numbers)] {
+      handover->holds_copies = close_all_but(numbers);
       handover->copied.count_down();
       handover->closed.wait();
     }).detach();
@@ -45,10 +61,10 @@ bool close_in_an_exit(Descriptor& socket) {
     return false;
   }
   handover->copied.wait();
-  const bool is_held = handover->holds_copy;
-  if (is_held) socket.close();  // not the last copy
+  const bool are_held = handover->holds_copies;
+  if (are_held) sockets.clear();  // not the last copies
   handover->closed.count_down();
-  return is_held;
+  return are_held;
 }
 
 }  // namespace
@@ -57,6 +73,7 @@ struct Closer::Shared {
   std::mutex mutex;
   std::condition_variable changed;
   std::deque<Descriptor> sockets;
+  std::atomic<std::size_t> waiting = 0;
   bool ended = false;
 
   void work();
@@ -77,7 +94,12 @@ void Closer::close(Descriptor socket) {
   shutdown(socket.number(), SHUT_RDWR);
   const std::lock_guard lock(shared_->mutex);
   shared_->sockets.push_back(std::move(socket));
+  shared_->waiting++;
   shared_->changed.notify_one();
+}
+
+bool Closer::is_busy() const {
+  return shared_->waiting >= busy_from;
 }
 
 void Closer::Shared::work() {
@@ -85,10 +107,15 @@ void Closer::Shared::work() {
   for (;;) {
     changed.wait(lock, [this] { return ended || !sockets.empty(); });
     if (sockets.empty()) return;
-    Descriptor socket = std::move(sockets.front());
-    sockets.pop_front();
+    std::vector<Descriptor> batch;
+    while (!sockets.empty() && batch.size() < batch_max) {
+      batch.push_back(std::move(sockets.front()));
+      sockets.pop_front();
+    }
     lock.unlock();
-    while (!close_in_an_exit(socket)) std::this_thread::sleep_for(pause_after_failure);
+    const std::size_t closing = batch.size();
+    while (!close_in_an_exit(batch)) std::this_thread::sleep_for(pause_after_failure);
+    waiting -= closing;
     lock.lock();
   }
 }

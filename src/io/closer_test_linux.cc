@@ -1,5 +1,6 @@
 #include <filesystem>
 #include <iterator>
+#include <vector>
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -51,6 +52,16 @@ TEST(Closer, closes_what_it_is_given_with_all_that_is_queued_in_it) {
   closer.close(std::move(pair.near));
   EXPECT_TRUE(ends(pair.far));
   EXPECT_TRUE(ends(reading));
+}
+
+TEST(Closer, is_busy_until_it_has_closed_a_crowd_of_them) {
+  static_cast<void>(raise_descriptor_limit());
+  constexpr std::size_t many = 400;
+  Closer closer;
+  std::vector<Pair> crowd(many);
+  for (Pair& each : crowd) closer.close(std::move(each.near));
+  for (const Pair& each : crowd) EXPECT_TRUE(ends(each.far));
+  while (closer.is_busy()) usleep(1000);
 }
 
 TEST(Closer, waits_for_no_descriptor_that_lingers_and_closes_the_next_one_and_leaves_no_thread) {

@@ -18,4 +18,9 @@ struct Writable {
 // been refused.
 Result<bool, SystemError> write_only_to(const Writable& writable);
 
+// And the calls that Landlock does not know: from now on this process, and all that it starts, changes no file's mode,
+// owner or attributes, enters no namespace, mounts nothing and traces nobody; each of these fails with EPERM
+// (seccomp(2)). False where the kernel does not have filters. To be called as the former.
+bool refuse_changes_of_rights();
+
 }  // namespace quoin::io

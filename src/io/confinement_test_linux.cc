@@ -9,9 +9,13 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <linux/capability.h>
+#include <linux/close_range.h>
+#include <sched.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "io/capabilities.h"
@@ -71,6 +75,22 @@ TEST_F(ConfinementTest, nothing_is_written_elsewhere_and_everything_can_be_read)
   });
   if (outcome == 77) GTEST_SKIP() << "the kernel has no Landlock";
   EXPECT_EQ(outcome, 0);
+}
+
+TEST_F(ConfinementTest, no_file_is_given_other_rights_not_even_ones_own) {
+  const std::string kept = root + "/other/kept";
+  EXPECT_EQ(in_a_process([&] {
+              if (!give_up_capabilities_except({})) return 1;
+              if (!refuse_changes_of_rights()) return 2;
+              const Descriptor file(open(kept.c_str(), O_RDONLY | O_CLOEXEC));
+              const auto is_refused = [](int result) { return result == -1 && errno == EPERM; };
+              if (!is_refused(chmod(kept.c_str(), 04755)) || !is_refused(fchmod(file.number(), 04755))) return 3;
+              if (!is_refused(chown(kept.c_str(), geteuid(), getegid()))) return 4;
+              if (!is_refused(fsetxattr(file.number(), "user.x", "y", 1, 0))) return 5;
+              if (!is_refused(static_cast<int>(syscall(SYS_unshare, CLONE_NEWUSER)))) return 6;
+              return close_range(900, 1000, CLOSE_RANGE_UNSHARE) == 0 ? 0 : 7;  // what io/closer.h needs
+            }),
+            0);
 }
 
 TEST(Capabilities, only_what_is_kept_is_left_and_no_program_gets_any) {

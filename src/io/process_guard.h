@@ -89,14 +89,15 @@ class ProcessGuard {
     Descriptor process;
     Instant at;
     WallTime wall;
+    Instant since;  // it is watched
   };
   struct Asked {
     Stop stop;
     bool is_known = true;
     StopSocket::Ticket ticket = 0;
     Instant since{};
-    bool told = false;       // the loop has taken it
-    bool told_done = false;  // and knows that it is done
+    std::optional<Instant> told = {};  // when the loop took it: what started later is not meant
+    bool told_done = false;            // and knows that it is done
     bool answered = false;
     std::string line = {};  // the loop's answer
     std::vector<Key> killed = {};

@@ -99,7 +99,7 @@ bool ProcessGuard::watch(Key key, std::string name, Descriptor process, Instant 
     const std::lock_guard lock(mutex_);
     is_welcome = !is_stopped(name) && watched_.size() < watched_max;
     if (is_welcome) {
-      watched_.push_back({key, std::move(name), std::move(process), at, wall});
+      watched_.push_back({key, std::move(name), std::move(process), at, wall, now()});
     } else {
       kill_process(process);
     }
@@ -130,7 +130,7 @@ std::vector<ProcessGuard::Stop> ProcessGuard::take() {
     const std::lock_guard lock(mutex_);
     for (Asked& each : asked_) {
       if (each.told && each.told_done == each.stop.is_done) continue;
-      each.told = true;
+      if (!each.told) each.told = now();
       each.told_done = each.stop.is_done;
       out.push_back(each.stop);
     }
@@ -230,7 +230,7 @@ std::vector<ProcessGuard::Answer> ProcessGuard::carry_out(Instant now) {
                        .line = std::move(each.line),
                        .outcome = {.wish = {.name = each.stop.name, .is_known = each.is_known},
                                    .killed = each.names,
-                                   .loop_took_it = each.told,
+                                   .loop_took_it = each.told.has_value(),
                                    .all_gone = gone}});
   }
   drop_what_is_over();
@@ -241,7 +241,7 @@ std::vector<ProcessGuard::Answer> ProcessGuard::carry_out(Instant now) {
 void ProcessGuard::kill_all_of(Asked& asked) {
   asked.stop.is_done = true;
   for (Watched& each : watched_) {
-    if (!is_about(asked.stop.name, each.name)) continue;
+    if (!is_about(asked.stop.name, each.name) || (asked.told && each.since > *asked.told)) continue;
     kill_process(each.process);
     asked.killed.push_back(each.key);
     if (std::ranges::find(asked.names, each.name) == asked.names.end()) asked.names.push_back(each.name);

@@ -180,6 +180,19 @@ class Stopping : public testing::Test {
   std::vector<ProcessGuard::Stop> taken;
 };
 
+// The loop opens again as soon as it has taken the stop, and takes its time for what it closes in order.
+TEST_F(Stopping, what_starts_after_the_loop_took_the_stop_is_not_meant) {
+  Sleeper before, after;
+  guard->watch(1, "mfp", before.handle(), never, never_wall);
+  auto client = UnixClient::connect(folder + "/stop");
+  ASSERT_TRUE(client && client->send_line("all"));
+  ASSERT_TRUE(run_until(loop, [&] { return !taken.empty(); }));
+  guard->watch(2, "laser", after.handle(), never, never_wall);
+  EXPECT_EQ(client->receive_line(seconds(5)).value_or("no answer"), "taken, gone: mfp");
+  EXPECT_FALSE(before.lives());
+  EXPECT_TRUE(after.lives());
+}
+
 TEST_F(Stopping, what_is_named_is_killed_without_any_event_loop_and_the_person_is_answered) {
   Sleeper mfp, its_helper, laser;
   guard->watch(1, "mfp", mfp.handle(), never, never_wall);

@@ -2,7 +2,8 @@
 // at once and allocates nothing, and whatever the other side sends or does not take holds up nobody.
 //
 // One line is asked, one is answered. Every user has a few places, of which a newcomer takes the oldest that has not
-// asked yet, and root has some that nobody else can take.
+// asked yet, and root has some that nobody else can take. Since one person may be many users (user_namespaces(7)),
+// where all places are taken a newcomer takes the oldest of anybody that has not asked: who connects and asks is heard.
 #pragma once
 
 #include <array>

@@ -13,6 +13,7 @@ namespace quoin::io {
 namespace {
 
 constexpr Duration pause_after_refusal = milliseconds(50);
+constexpr Duration pause_while_closing = milliseconds(1);
 constexpr int accepted_per_turn = 64;  // then those who are there get their turn
 
 std::optional<std::uint32_t> user_of(const Descriptor& socket) {
@@ -61,12 +62,17 @@ void StopSocket::serve(Instant now, const Asked& asked) {
 }
 
 bool StopSocket::accept(Instant now) {
+  if (closer_.is_busy()) {
+    accepts_again_ = now + pause_while_closing;
+    return false;
+  }
   Descriptor connected(accept4(listening_.number(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
   if (!connected) {
     if (errno == EINTR || errno == ECONNABORTED) return true;
     if (errno != EAGAIN) accepts_again_ = now + pause_after_refusal;
     return false;
   }
+  refuse_descriptors(connected.number());
   const auto user = user_of(connected);
   Place* place = user ? room_for(*user) : nullptr;
   if (place == nullptr) {
@@ -84,22 +90,31 @@ bool StopSocket::accept(Instant now) {
 
 StopSocket::Place* StopSocket::room_for(std::uint32_t user) {
   Place* free = nullptr;
-  Place* oldest = nullptr;  // of this user, and has said nothing
+  Place* own = nullptr;     // the oldest of this user that has said nothing
+  Place* others = nullptr;  // the same of anybody but root
   std::size_t taken = 0, of_user = 0;
+  const auto is_older = [](const Place& place, const Place* than) {
+    return !place.has_asked && (than == nullptr || place.ticket < than->ticket);
+  };
   for (Place& place : places_) {
     if (!place.socket) {
       free = &place;
       continue;
     }
-    taken += place.user == 0 ? 0 : 1;
+    if (place.user != 0) {
+      taken++;
+      if (is_older(place, others)) others = &place;
+    }
     if (place.user != user) continue;
     of_user++;
-    if (!place.has_asked && (oldest == nullptr || place.ticket < oldest->ticket)) oldest = &place;
+    if (is_older(place, own)) own = &place;
   }
-  const bool has_room = user == 0 || (of_user < places_of_one_user && taken < places - places_kept_for_root);
-  if (free != nullptr && has_room) return free;
-  if (oldest != nullptr) leave(*oldest);
-  return oldest;
+  const bool may_have_one_more = user == 0 || of_user < places_of_one_user;
+  const bool has_room = user == 0 || taken < places - places_kept_for_root;
+  if (free != nullptr && may_have_one_more && has_room) return free;
+  Place* const given_up = own == nullptr && may_have_one_more ? others : own;
+  if (given_up != nullptr) leave(*given_up);
+  return given_up;
 }
 
 void StopSocket::read(Place& place, Instant now, const Asked& asked) {

@@ -103,15 +103,33 @@ TEST_F(StopSocketTest, who_says_nothing_or_too_much_is_gone) {
   EXPECT_EQ(heard(silent), ".");
 }
 
-TEST_F(StopSocketTest, a_line_that_brings_descriptors_is_not_read) {
-  let_descriptors_pass();
-  HostileDescriptor hostile;
-  const Descriptor person = connected();
-  ASSERT_EQ(hostile.send_to(person.number(), "close mfp\n"), 0);
+TEST_F(StopSocketTest, a_line_that_brings_descriptors_is_not_read_nor_is_one_behind_an_urgent_byte_that_does) {
+  for (const bool is_urgent : {false, true}) {
+    let_descriptors_pass();
+    HostileDescriptor hostile;
+    const Descriptor person = connected();
+    ASSERT_EQ(hostile.send_to(person.number(), is_urgent ? "!" : "close mfp\n", is_urgent ? MSG_OOB : 0), 0);
+    say(person, "close mfp\n");
+    serve();
+    EXPECT_EQ(lines, std::vector<std::string>());
+    EXPECT_EQ(heard(person), ".");
+    EXPECT_FALSE(hostile.held_somebody_up()) << is_urgent;
+  }
+}
+
+// In a user namespace one person is as many users as /etc/subuid gives them.
+TEST_F(StopSocketTest, a_crowd_of_many_users_who_say_nothing_keeps_nobody_out) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs root";
+  std::vector<Descriptor> crowd;
+  for (uid_t user = 70'000; user < 70'000 + 2 * StopSocket::places; user++) {
+    crowd.push_back(connected(user));
+    serve();
+  }
+  const Descriptor person = connected(4711);
+  say(person, "close mfp\n");
   serve();
-  EXPECT_EQ(lines, std::vector<std::string>());
-  EXPECT_EQ(heard(person), ".");
-  EXPECT_FALSE(hostile.held_somebody_up());
+  EXPECT_EQ(lines, std::vector<std::string>{"4711 close mfp"});
+  EXPECT_EQ(heard(person), "heard\n.");
 }
 
 TEST_F(StopSocketTest, a_crowd_of_one_user_keeps_out_neither_another_nor_root_nor_that_user) {

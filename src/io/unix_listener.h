@@ -50,10 +50,12 @@ class UnixListener {
   ~UnixListener();
 
   std::optional<std::uint32_t> group() const { return listening_.group(); }
+  void accept_waiting();  // all that have connected by now, before anything else is done
 
  private:
   void wait();
   void accept();
+  bool accept_one();
 
   Loop& loop_;
   Closer& closer_;

@@ -18,6 +18,7 @@ namespace {
 
 constexpr int backlog = 64;
 constexpr Duration pause_after_refusal = milliseconds(200);
+constexpr Duration pause_while_closing = milliseconds(1);
 constexpr std::size_t groups_max = 65'536;  // NGROUPS_MAX
 
 const sockaddr* as_sockaddr(const UnixAddress& address) {
@@ -118,16 +119,35 @@ void UnixListener::wait() {
 }
 
 void UnixListener::accept() {
+  if (closer_.is_busy()) return again_.set(now() + pause_while_closing);
+  accept_one();
+}
+
+void UnixListener::accept_waiting() {
+  for (int i = 0; i < backlog && !closer_.is_busy() && accept_one(); i++) {
+  }
+}
+
+// False if there was none.
+bool UnixListener::accept_one() {
   Descriptor connected(accept4(socket_.number(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
   if (!connected) {
-    if (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED) return wait();
-    return again_.set(now() + pause_after_refusal);
+    if (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED) {
+      wait();
+    } else {
+      again_.set(now() + pause_after_refusal);
+    }
+    return false;
   }
   wait();
   auto peer = credentials_of(connected.number());
-  if (!peer) return closer_.close(std::move(connected));
+  if (!peer) {
+    closer_.close(std::move(connected));
+    return true;
+  }
   const std::shared_ptr<Accepted> accepted = accepted_;
   (*accepted)(std::make_unique<LineConnection>(loop_, std::move(connected), std::move(*peer), closer_));
+  return true;
 }
 
 }  // namespace quoin::io

@@ -51,7 +51,11 @@ std::string description(const std::variant<node::ControlStream, node::RelayStrea
     case pair::Unanswered::refused: return who + " refused the connection";
     case pair::Unanswered::unreachable: return who + " cannot be reached: no route to it";
     case pair::Unanswered::timed_out: return who + " did not answer in time";
-    case pair::Unanswered::not_allowed: return who + " has an address that must not be contacted from here";
+    case pair::Unanswered::not_allowed:
+      return who + " has an address that must not be contacted from here" +
+             (std::holds_alternative<node::ControlStream>(to)
+                  ? ": put the address itself into control.url, or list it in relay.allow"
+                  : "");
     case pair::Unanswered::not_resolved: return who + ": its name has no address";
     case pair::Unanswered::behind_proxy: return who + " cannot be reached through the proxy";
     case pair::Unanswered::identity_changed:

@@ -51,7 +51,7 @@ class NamesTest : public testing::Test {
     ASSERT_TRUE(program) << program.error().text();
     turns.set(io::now());
     names.emplace(
-        loop, closer, reads, std::move(*program),
+        loop, guard, closer, reads, std::move(*program),
         [this] {
           io::NameSources sources;
           if (!host_table.empty()) sources.host_table = std::move(*io::open_for_reading(host_table));
@@ -59,6 +59,7 @@ class NamesTest : public testing::Test {
           return sources;
         },
         kept);
+    for (const gate::SessionId session : {1, 2}) names->begin(session, "mfp", {Instant::max(), WallTime::max()});
   }
   void ask(gate::SessionId session, const std::string& host) {
     names->resolve(session, host, [this, key = std::pair(session, host)](std::vector<IpAddress> found) {
@@ -77,6 +78,7 @@ class NamesTest : public testing::Test {
   // What happens elsewhere wakes no loop; run_until looks again at each turn.
   io::Timer turns{loop, [this] { turns.set(io::now() + milliseconds(5)); }};
   io::Closer closer;
+  io::ProcessGuard guard{loop, closer, {}, [] {}};
   FileReads reads{loop};
   Duration kept = seconds(60);
   std::string host_table;

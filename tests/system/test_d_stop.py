@@ -3,12 +3,13 @@ import collections
 import contextlib
 import os
 import re
+import shutil
 import socket
 import subprocess
 import threading
 import time
 
-from own_agent import MEMBER, OwnAgent, says, seat, shut
+from own_agent import GROUP, MEMBER, OwnAgent, says, seat, shut
 from site_lab import AGENT, Answer, until
 from test_2_boundaries import runs
 from taken_over import Died, TakenOver
@@ -121,6 +122,60 @@ def crowd(world):
             opening.wait(5)
 
 
+@long_test("crowd: members who connect and leave as fast as they can take no descriptors from the gate, and keep nobody's close waiting")
+def crowd_that_leaves(world):
+    script = ("import os, socket, sys\n"
+              "for _ in range(3): os.fork()\n"
+              "print('here', flush=True)\n"
+              "while True:\n"
+              "  s = socket.socket(socket.AF_UNIX); s.setblocking(False)\n"
+              "  try: s.connect(sys.argv[1])\n"
+              "  except OSError: pass\n"
+              "  s.close()\n")
+    with StubbornAgent(seat(), "flood").start() as agent:
+        os.chmod(agent.folder, 0o755)
+        opening, _ = with_tunnel(agent)
+        crowd = [agent.lab.start(agent.seat, *MEMBER, "python3", "-c", script, path, stdout=subprocess.PIPE, start_new_session=True)
+                 for path in (agent.socket, agent.socket + ".stop")]
+        try:
+            for each in crowd:
+                each.stdout.readline()
+            most = 0
+            for _ in range(20):
+                time.sleep(0.1)
+                most = max(most, len(os.listdir(f"/proc/{agent.process.pid}/fd")))
+            expect(most < 1500, f"the gate holds {most} descriptors")
+            answer = agent.command("close", "--all", timeout=10)
+            expect(answer.code == 0 and "mfp is closed" in answer.out, f"{answer}")
+        finally:
+            for each in crowd:
+                os.killpg(each.pid, 9)
+                each.communicate(timeout=5)
+        opening.wait(5)
+        stops(agent, closed="Nothing was open.")
+
+
+@test("directory hung: what a member asked for before somebody closed all does not open afterwards")
+def overtaken(world):
+    lab = seat()
+    silent = f"{lab.state}/hung-passwd"  # who opens it waits for a writer
+    os.mkfifo(silent, 0o644)
+    with StubbornAgent(lab, "overtaken").start() as agent:
+        program = shutil.copy(AGENT, lab.state)
+        lab.run("seat", "mount", "--bind", silent, "/etc/passwd", check=True)
+        try:
+            member = ["nsenter", "-S", "65534", "-G", str(GROUP), "--"]  # which, unlike setpriv, asks for no name
+            opening = lab.start("seat", *member, program, "open", "mfp", "--for", "30m", "--socket", agent.socket, stderr=subprocess.PIPE, text=True)
+            until("the directory is asked", lambda: "wait_for_partner" in "".join(
+                open(f"/proc/{agent.process.pid}/task/{thread}/wchan").read() for thread in os.listdir(f"/proc/{agent.process.pid}/task")), 5)
+            stops(agent, closed="Nothing was open.")
+            said = opening.communicate(timeout=10)[1]
+            says(Answer(subprocess.CompletedProcess([], opening.returncode, "", said)), REFUSED, "Somebody closed a device after this was asked for")
+        finally:
+            lab.run("seat", "umount", "--lazy", "/etc/passwd", check=True)
+        shut(agent)
+
+
 @long_test("disk frozen: close --all is answered within a second")
 def disk_frozen(world):
     agent = StubbornAgent(seat(), "ice")
@@ -166,7 +221,7 @@ def log_full(world):
             closed_by(agent, "root")
 
 
-@long_test("name server silent: close --all is answered within a second, and nobody asks it any more afterwards")
+@long_test("name server silent: close --all is answered within a second, by a loop that stands still, too, and nobody asks it any more afterwards")
 def name_server_silent(world):
     lab = seat()
     resolv_conf = f"{lab.state}/resolv.conf"
@@ -183,7 +238,10 @@ def name_server_silent(world):
             opening, _ = with_tunnel(agent)
             expect(server.stdout.readline() == b"asked\n", "the name server was not asked")
             expect("quoin-resolver" in dict(map(reversed, agent.processes())), f"no process reads its answers: {agent.processes()}")
-            stops(agent)
+            resolver = next(pid for pid, name in agent.processes() if name == "quoin-resolver")
+            with main_thread_held(agent.process.pid):
+                stops(agent)
+                expect(not runs(resolver), "what reads its answers runs on")
             expect(opening.wait(5) != 0, "an open that came to nothing is said to have worked")
             until("no process is left", lambda: agent.processes() == [], 2)
             shut(agent)
@@ -255,6 +313,7 @@ def gate_writes_elsewhere(world):
                     expect(attempt(gate, path) in (-13, -26), f"thread {thread} opened {path} for writing: {attempt(gate, path)}")
                 expect(attempt(gate, os.path.join(agent.state, "probe")) >= 0, "it cannot write into its own folder either")
                 expect(gate.call("rename", agent.config.encode(), target.encode()) < 0, "it moved its configuration")
+                expect(gate.call("chmod", AGENT.encode(), 0o4755) < 0 and gate.call("chown", AGENT.encode(), 0, 0) < 0, "it changed the rights of a program")
                 expect(gate.call("setns", gate.call("openat", -100, b"/proc/1/ns/net", 0, 0), 0) < 0, "it left its network")
         expect(not os.path.exists(target), "it wrote elsewhere")
         os.remove(os.path.join(agent.state, "probe"))
