@@ -29,13 +29,9 @@
 #include "local_commands.h"
 #include "names.h"
 #include "serial_reading.h"
+#include "start_files.h"
 
 namespace quoin::apps {
-
-struct StartFailure {
-  gate::ExitCode code;
-  std::string sentence;
-};
 
 struct ProgramPaths {  // of those that it starts
   std::string tunnel;

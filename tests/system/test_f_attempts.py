@@ -113,7 +113,8 @@ def rolls_over(world):
         expect(f"The {len(files)} audit files are whole" in answer.out, f"verify: {answer}")
         shown = [json.loads(line) for line in agent.ok("audit", "show").out.splitlines()]
         expect([r["seq"] for r in shown] == list(range(1, len(shown) + 1)), "audit show leaves records out, or mixes them up")
-        expect(sum(r["event"] == "flow_opened" for r in shown) == 300, "flows are missing")
+        recorded = sum(r["event"] == "flow_opened" for r in shown) + sum(r["count"] for r in shown if r["event"] == "attempts")
+        expect(recorded == 300, f"of 300 connections {recorded} are in the files")  # a busy printer may have refused a few
     with agent.start():
         expect(agent.ok("audit", "verify").code == 0, "after a restart they are not whole")
     os.unlink(os.path.join(agent.state, files[0]))
