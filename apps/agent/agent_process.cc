@@ -387,7 +387,7 @@ void AgentProcess::perform(const gate::ReadSerial& effect) {
     finish_task(task, gate::SerialRead{task, std::move(answer)});
   };
   auto reading = SerialReading::start({loop_, closer_, guard_, snmp_processes_, snmp_program_},
-                                      {effect.device_name, std::move(*socket), effect.community, effect.timeout}, done);
+                                      {effect.device_name, std::move(*socket), effect.question, effect.timeout}, done);
   if (!reading) {
     io::log(io::LogLevel::error, reading.error());
     return handle(gate::SerialRead{task, {}});

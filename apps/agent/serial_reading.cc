@@ -57,7 +57,7 @@ Result<std::unique_ptr<SerialReading>, std::string> SerialReading::start(const S
   reading->pair_ = std::make_unique<io::Seqpacket>(loop, (*place)->take_pair(), closer.closing(), std::move(handlers));
   std::vector<io::Descriptor> beside;
   beside.push_back(std::move(question.socket));
-  if (!reading->pair_->send(pair::encode_question(question.community), std::move(beside))) {
+  if (!reading->pair_->send(pair::encode(question.asked), std::move(beside))) {
     return failure<std::string>("a device cannot be asked by SNMP: quoin-snmp does not take the question");
   }
   reading->timer_.set(io::now() + question.within);

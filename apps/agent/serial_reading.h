@@ -31,7 +31,7 @@ class SerialReading {
   struct Question {
     std::string device_name;
     io::Descriptor socket;  // connected to the device
-    std::string community;
+    pair::SerialQuestion asked;
     Duration within;
   };
   // The error is a sentence for the log.

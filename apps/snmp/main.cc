@@ -38,10 +38,10 @@ int main(int argc, char**) {
   std::unique_ptr<apps::SerialQuestion> question;
   io::Seqpacket::Handlers handlers;
   handlers.received = [&](io::Seqpacket::Received packet) {
-    auto community = pair::decode_question(packet.bytes);
-    if (question || !community || packet.descriptors.size() != 1) return loop.stop();
+    auto asked = pair::decode_question(packet.bytes);
+    if (question || !asked || packet.descriptors.size() != 1) return loop.stop();
     question = std::make_unique<apps::SerialQuestion>(
-        loop, std::move(packet.descriptors.front()), *std::move(community), [&](const pair::SerialAnswer& answer) {
+        loop, std::move(packet.descriptors.front()), *std::move(asked), [&](const pair::SerialAnswer& answer) {
           static_cast<void>(gate->send(pair::encode(answer)));  // if the gate has gone, nobody minds
           loop.stop();
         });

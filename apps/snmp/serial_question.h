@@ -2,7 +2,8 @@
 // RFC 3416). net-snmp parses what comes back, over a socket that it neither made nor may exchange for another: it is
 // given a transport of our own. It reads no configuration, no MIB and no saved state.
 //
-// Asked in version 2c, and, if nothing answers, once more in version 1.
+// Asked in one version, and, if nothing or an error comes, in the other. Where the object of the first index is not
+// there, the next one of its column is asked for: the index is the device's (hrDeviceIndex), and not always 1.
 #pragma once
 
 #include <functional>
@@ -21,28 +22,36 @@ class SerialQuestion {
 
   static void prepare();  // what net-snmp sets up; before the sandbox
 
-  SerialQuestion(io::Loop& loop, io::Descriptor connected, std::string community, Done done);
+  SerialQuestion(io::Loop& loop, io::Descriptor connected, pair::SerialQuestion question, Done done);
   ~SerialQuestion();
 
   void ask();
 
  private:
   struct Session;  // net-snmp's
-  enum class Version : std::uint8_t { v2c, v1 };
+  struct Answered {
+    pair::SerialAnswer answer;
+    bool is_absent = false;  // there is no object of that name
+    bool is_error = false;
+  };
 
-  void begin(Version version);
+  void begin(pair::SnmpVersion version, bool next_of_column, int tries);
+  void consider(const Answered& answered);
   void receive();
   void expired();
   void wait();
   void finish(pair::SerialAnswer answer);
 
   io::Readiness socket_;
-  std::string community_;
+  pair::SerialQuestion question_;
   Done done_;
   io::Timer timer_;
   std::unique_ptr<Session> session_;
-  Version version_ = Version::v2c;
+  pair::SnmpVersion version_ = pair::SnmpVersion::v2c;
+  bool next_of_column_ = false;
   int tries_left_ = 0;
+  pair::SerialAnswer best_;  // what came of the questions before
+  bool other_was_asked_ = false;
 };
 
 }  // namespace quoin::apps

@@ -14,6 +14,7 @@
 #include "gate/commands.h"
 #include "gate/warrant.h"
 #include "pair/messages.h"
+#include "pair/serial_question.h"
 
 namespace quoin::gate {
 
@@ -114,7 +115,7 @@ struct ReadSerial {
   TaskId task;
   std::string device_name;  // by which a person can have the process killed beside the loop
   Endpoint device;
-  std::string community;
+  pair::SerialQuestion question;
   Duration timeout;
   bool stays_on_link = false;
 };

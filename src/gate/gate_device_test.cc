@@ -156,7 +156,7 @@ TEST(GateDevice, its_serial_number_is_asked_for_behind_the_right_hardware_addres
   DeviceSite site(with_serial());
   EXPECT_TRUE(site.is_open());
   ASSERT_EQ(site.readings.size(), 1U);
-  EXPECT_EQ(site.readings[0].community, "fleet-read");
+  EXPECT_EQ(site.readings[0].question.community, "fleet-read");
   EXPECT_NE(site.last_record("opened").find("\"mac\":\"02:da:00:00:4d:15\",\"serial\":\"3089LAB00021\""),
             std::string::npos)
       << site.last_record("opened");
@@ -182,7 +182,7 @@ TEST(GateDevice, with_another_serial_number_or_none_does_not_open) {
             "What answers at 192.168.77.21 has serial number X7LAB00024, not 3089LAB00021; check address and serial "
             "of mfp.");
   EXPECT_EQ(said("fleet-read", ""),
-            "What answers SNMP at 192.168.77.21 tells no serial number; check address and serial of mfp.");
+            "What answers SNMP at 192.168.77.21 tells no serial number (\"\"); check address and serial of mfp.");
   EXPECT_EQ(said("changed", "3089LAB00021"),
             "mfp does not answer SNMP at 192.168.77.21; check that it is switched on, that its SNMP is, and address "
             "and community of mfp.");

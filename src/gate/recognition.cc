@@ -141,7 +141,11 @@ bool Recognition::look_for_serial() {
   if (guard_device(device_.address, device_.known_by(), desk_.host())) return false;
   look_ = Look::serial;
   task_ = desk_.new_task(session_);
-  desk_.emit(ReadSerial{*task_, device_.name, Endpoint{device_.address, snmp_port}, device_.community, serial_timeout,
+  desk_.emit(ReadSerial{*task_,
+                        device_.name,
+                        Endpoint{device_.address, snmp_port},
+                        {device_.community, snmp_version_},
+                        serial_timeout,
                         device_.stays_on_link()});
   return true;
 }
@@ -180,13 +184,14 @@ std::optional<Finding> Recognition::glanced(Finding finding, Instant now) {
 std::optional<Finding> Recognition::handle(const SerialRead& read, Instant now) {
   if (task_ != read.task) return std::nullopt;
   task_.reset();
+  snmp_version_ = read.answer.version;
   switch (read.answer.outcome) {
     case pair::SerialOutcome::silent: return finished({Finding::Kind::no_snmp}, now);
-    case pair::SerialOutcome::unreadable: return finished({Finding::Kind::no_serial}, now);
+    case pair::SerialOutcome::unreadable: return finished({Finding::Kind::no_serial, {}, read.answer.text}, now);
     case pair::SerialOutcome::read: break;
   }
-  if (read.answer.serial == device_.serial) return finished({}, now);
-  return finished({Finding::Kind::other_serial, {}, read.answer.serial}, now);
+  if (read.answer.text == device_.serial) return finished({}, now);
+  return finished({Finding::Kind::other_serial, {}, read.answer.text}, now);
 }
 
 std::optional<Finding> Recognition::finished(Finding finding, Instant now) {

@@ -42,7 +42,7 @@ struct Finding {  // what a check came to
   };
   Kind kind = Kind::described;
   std::vector<MacAddress> macs = {};  // other_mac, several_macs
-  std::string serial = {};            // other_serial
+  std::string serial = {};            // other_serial; no_serial: what came instead, for people
 };
 bool is_silence(Finding::Kind kind);
 bool is_another(Finding::Kind kind);
@@ -100,7 +100,8 @@ class Recognition {
   const DeviceConfig& device_;
   Desk& desk_;
   State state_ = State::unknown;
-  Look look_ = Look::none;  // under way
+  pair::SnmpVersion snmp_version_ = pair::SnmpVersion::v2c;  // in which the device answered last
+  Look look_ = Look::none;                                   // under way
   std::optional<TaskId> task_;
   bool look_again_ = false;  // this host's networks have changed since it began
   Instant began_;

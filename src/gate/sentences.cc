@@ -94,21 +94,21 @@ Session::Ending problem_ending(pair::ProblemKind kind, const std::string& text, 
   return slow_ending();
 }
 
-Session::Ending silent_ending(const DeviceConfig& device, Finding::Kind silence) {
+Session::Ending silent_ending(const DeviceConfig& device, const Finding& silence) {
   const auto because = [](const char* what, std::string sentence) {
     return ending("it could not be opened: the device " + std::string(what), ExitCode::not_reachable,
                   std::move(sentence));
   };
   const std::string address = device.address.text();
-  if (silence == Finding::Kind::no_snmp) {
+  if (silence.kind == Finding::Kind::no_snmp) {
     return because("does not answer SNMP", device.name + " does not answer SNMP at " + address +
                                                "; check that it is switched on, that its " +
                                                "SNMP is, and address and community of " + device.name + ".");
   }
-  if (silence == Finding::Kind::no_serial) {
-    return because("tells no serial number", "What answers SNMP at " + address +
-                                                 " tells no serial number; check address and serial of " + device.name +
-                                                 ".");
+  if (silence.kind == Finding::Kind::no_serial) {
+    return because("tells no serial number", "What answers SNMP at " + address + " tells no serial number" +
+                                                 detail(silence.serial) + "; check address and serial of " +
+                                                 device.name + ".");
   }
   return because("does not answer",
                  "Nothing answers at " + address + "; check that " + device.name + " is switched on and connected.");

@@ -16,7 +16,7 @@ Session::Ending problem_ending(pair::ProblemKind kind, const std::string& text, 
 // Whether waiting can help.
 bool is_final(pair::ProblemKind kind);
 
-Session::Ending silent_ending(const DeviceConfig& device, Finding::Kind silence);
+Session::Ending silent_ending(const DeviceConfig& device, const Finding& silence);
 Session::Ending other_device_ending(const DeviceConfig& device, const Finding& finding);
 Session::Ending slow_ending();
 Session::Ending unknown_host_ending(const std::string& why);

@@ -93,7 +93,7 @@ class Session {
   // session_device.cc
   void found(const std::optional<Finding>& finding, WallTime wall, Instant now);
   void recognised(WallTime wall);
-  void silent(Finding::Kind kind, WallTime wall, Instant now);
+  void silent(const Finding& finding, WallTime wall, Instant now);
   void another(const Finding& finding, WallTime wall, Instant now);
   void finished(const pair::FlowClosed& report, WallTime wall);
   std::string device_problem() const;

@@ -30,7 +30,7 @@ void Session::found(const std::optional<Finding>& finding, WallTime wall, Instan
   if (finding) {
     if (is_another(finding->kind)) return another(*finding, wall, now);
     if (is_silence(finding->kind)) {
-      silent(finding->kind, wall, now);
+      silent(*finding, wall, now);
     } else {
       recognised(wall);
     }
@@ -56,8 +56,9 @@ void Session::recognised(WallTime wall) {
 }
 
 // It may be asleep, or starting anew: the warrant stays, and so does what is connected.
-void Session::silent(Finding::Kind kind, WallTime wall, Instant now) {
-  if (phase_ == Phase::checking) return end(silent_ending(device_, kind), wall, now);
+void Session::silent(const Finding& finding, WallTime wall, Instant now) {
+  const Finding::Kind kind = finding.kind;
+  if (phase_ == Phase::checking) return end(silent_ending(device_, finding), wall, now);
   if (silence_ && silence_->kind == kind) return;
   silence_ = {.kind = kind, .since = wall};
   desk_.emit(WriteLog{device_.name + " is silent, and nothing new is connected to it; quoin-agent status says more"});

@@ -182,7 +182,7 @@ void SimulatedEdge::on(const ReadSerial& effect) {
   promise(may_be_asked && effect.device.port == 161, "only devices are asked by SNMP");
   pair::SerialAnswer answer;
   const auto agent = snmp.find(effect.device.address);
-  if (agent != snmp.end() && agent->second.community == effect.community) {
+  if (agent != snmp.end() && agent->second.community == effect.question.community) {
     answer = pair::serial_answer_of(bytes_of(agent->second.serial));
   }
   answer_look(SerialRead{effect.task, answer}, effect.task);

@@ -18,9 +18,9 @@ struct SerialReadingTest : testing::Test {
     if (!socket) return nullptr;
     const auto program = io::Program::find(QUOIN_SPAWN_PROBE);
     if (!program) return nullptr;
-    auto started =
-        SerialReading::start({loop, closer, guard, processes, *program}, {"mfp", std::move(*socket), "public", within},
-                             [this](const pair::SerialAnswer& answer) { outcome = answer.outcome; });
+    auto started = SerialReading::start({loop, closer, guard, processes, *program},
+                                        {"mfp", std::move(*socket), {"public", {}}, within},
+                                        [this](const pair::SerialAnswer& answer) { outcome = answer.outcome; });
     return started ? std::move(*started) : nullptr;
   }
   io::Loop loop;
