@@ -115,6 +115,16 @@ TEST(GateDevice, a_port_that_takes_bytes_and_answers_none_is_named_but_not_one_f
   EXPECT_EQ(site.problem(), "");
 }
 
+TEST(GateDevice, a_port_that_answered_nothing_is_named_no_longer_once_the_device_answers_at_another) {
+  DeviceSite site;
+  site.listening.insert({mfp, 22});
+  for (const std::uint16_t port : {80, 22}) EXPECT_EQ(site.dial(port), std::nullopt);
+  site.say(site.session, pair::FlowClosed{1000, 80, 0});
+  EXPECT_NE(site.problem(), "");
+  site.say(site.session, pair::FlowClosed{1001, 10, 10});
+  EXPECT_EQ(site.problem(), "");
+}
+
 TEST(GateDevice, that_lets_a_dial_wait_is_looked_at_and_if_it_is_gone_the_dial_is_unreachable) {
   DeviceSite site;
   site.pass(seconds(20));

@@ -7,8 +7,9 @@
 namespace quoin::gate {
 namespace {
 
-// Print data is taken without a word.
-constexpr std::uint16_t one_way_ports[] = {515, 9100, 9101, 9102};
+// FTP's control connection, SSH, telnet, the web and IPP: who sends something there is owed an answer. Elsewhere (print
+// data, FTP's data, whatever a person has named) a flow that goes one way is as it should be.
+constexpr std::uint16_t answering_ports[] = {21, 22, 23, 80, 443, 631};
 
 }  // namespace
 
@@ -28,9 +29,12 @@ void PortTrouble::connected(pair::Transport transport, std::uint16_t port) {
 
 void PortTrouble::ended(const std::string& transport, std::uint16_t port, std::uint64_t bytes_to_device,
                         std::uint64_t bytes_to_engineer, WallTime wall) {
-  if (transport != "tcp" || std::ranges::find(one_way_ports, port) != std::end(one_way_ports)) return;
-  if (bytes_to_device > 0 && bytes_to_engineer == 0) return remember(Kind::no_answer, port, wall);
-  if (newest_ && newest_->port == port && bytes_to_engineer > 0) newest_.reset();
+  // What answers anywhere does not hang.
+  const bool is_disproved =
+      newest_ && (newest_->kind == Kind::no_answer || (transport == "tcp" && newest_->port == port));
+  if (is_disproved && bytes_to_engineer > 0) newest_.reset();
+  const bool is_owed_one = transport == "tcp" && std::ranges::find(answering_ports, port) != std::end(answering_ports);
+  if (is_owed_one && bytes_to_device > 0 && bytes_to_engineer == 0) remember(Kind::no_answer, port, wall);
 }
 
 void PortTrouble::remember(Kind kind, std::uint16_t port, WallTime wall) {
