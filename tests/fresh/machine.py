@@ -119,7 +119,7 @@ def base(systemd):
                                   env={**os.environ, "DPKG_FORCE": "unsafe-io"})   # nobody misses what a crash would lose of it
         if done.returncode != 0:
             with open(log) as file:
-                raise Failure(f"debootstrap could not make a machine: {file.read().strip().splitlines()[-1]} (all it said: {log})")
+                raise CannotBeMade(f"debootstrap could not make a machine: {file.read().strip().splitlines()[-1]} (all it said: {log})")
         configure(folder)
         subprocess.run(["tar", "-C", folder, "--numeric-owner", "-cf", archive + ".new", "."], check=True)
         os.replace(archive + ".new", archive)
@@ -171,7 +171,7 @@ class Machine:
                  "/bin/sh", "-c", ENTER, "enter", self.folder, *words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
             said = self.holder.stdout.readline()
             if said != "ready\n":
-                raise Failure(f"the machine in {self.folder} cannot be entered: {said.strip() or 'no word'}")
+                raise CannotBeMade(f"the machine in {self.folder} cannot be entered: {said.strip() or 'no word'}")
             self.first = int(output("pgrep", "-P", str(self.holder.pid)).split()[0])
         except BaseException:
             self.__exit__()
