@@ -54,7 +54,7 @@ TEST(Closer, closes_what_it_is_given_with_all_that_is_queued_in_it) {
   EXPECT_TRUE(ends(reading));
 }
 
-TEST(Closer, is_busy_until_it_has_closed_a_crowd_of_them) {
+TEST(Closer, closes_a_crowd_of_them_and_is_busy_no_longer) {
   static_cast<void>(raise_descriptor_limit());
   constexpr std::size_t many = 400;
   Closer closer;

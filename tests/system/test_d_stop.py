@@ -280,6 +280,16 @@ def hostile_child(world):
 GATE_KEEPS = 1 << 5 | 1 << 6 | 1 << 7 | 1 << 13 | 1 << 14  # KILL, SETGID, SETUID, NET_RAW, IPC_LOCK: src/io/capabilities_linux.cc
 
 
+def lasting_threads(pid):
+    """Those that run as long as the process; one that only closes sockets ends after a moment."""
+    def threads():
+        return set(os.listdir(f"/proc/{pid}/task"))
+
+    before = threads()
+    time.sleep(0.5)
+    return before & threads()
+
+
 def rights(pid):
     """What /proc says of its capabilities, and whether it can get new ones."""
     lines = dict(line.rstrip("\n").split(":\t", 1) for line in open(f"/proc/{pid}/status") if ":\t" in line)
@@ -291,7 +301,7 @@ def rights_given_up(world):
     with StubbornAgent(seat(), "rights").start() as agent:
         _, tunnel = with_tunnel(agent)
         kept = {"CapInh": 0, "CapPrm": GATE_KEEPS, "CapEff": GATE_KEEPS, "CapBnd": GATE_KEEPS, "CapAmb": 0, "NoNewPrivs": 1}
-        for thread in os.listdir(f"/proc/{agent.process.pid}/task"):
+        for thread in lasting_threads(agent.process.pid):
             expect(rights(thread) == kept, f"thread {thread} of the gate: {rights(thread)}")
         expect(rights(tunnel) == kept | {"CapPrm": 0, "CapEff": 0}, f"the tunnel: {rights(tunnel)}")
         stops(agent)
@@ -307,7 +317,7 @@ def gate_writes_elsewhere(world):
             return number
 
         target = os.path.join(agent.folder, "elsewhere")
-        for thread in map(int, os.listdir(f"/proc/{agent.process.pid}/task")):
+        for thread in map(int, lasting_threads(agent.process.pid)):
             with TakenOver(thread) as gate:
                 for path in (target, agent.config, AGENT):
                     expect(attempt(gate, path) in (-13, -26), f"thread {thread} opened {path} for writing: {attempt(gate, path)}")
