@@ -5,11 +5,13 @@
 #include <CLI/CLI.hpp>
 
 #include "pair/text.h"
+#include "version.h"
 
 namespace quoin::apps {
 
 Result<Command, UsageExit> parse_command_line(int argc, const char* const* argv) {
   CLI::App app("quoin-agent: opens one printing device to named engineers, for a limited time", "quoin-agent");
+  app.set_version_flag("--version", std::string("quoin-agent ") + version());
   app.require_subcommand(1);
   std::string socket = usual_socket;
   const auto with_socket = [&](CLI::App* command) {

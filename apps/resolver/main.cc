@@ -13,6 +13,7 @@
 #include "io/seqpacket.h"
 #include "name_lookup.h"
 #include "pair/name_question.h"
+#include "version.h"
 
 namespace {
 
@@ -33,7 +34,8 @@ std::vector<IpAddress> in_host_table(const io::Descriptor& file, const std::stri
 
 }  // namespace
 
-int main(int argc, char**) {
+int main(int argc, char** argv) {
+  if (quoin::apps::answers_version(argc, argv, "quoin-resolver")) return 0;
   io::start_log("quoin-resolver", io::LogLevel::info);
   io::Descriptor pair_end(pair_number);
   const auto has_parent = argc == 1 ? io::die_with_parent(pair_end) : Result<bool, io::SystemError>(false);

@@ -10,6 +10,7 @@
 #include "io/sandbox.h"
 #include "io/seqpacket.h"
 #include "serial_question.h"
+#include "version.h"
 
 namespace {
 
@@ -24,7 +25,8 @@ int refuse(const char* why) {
 
 }  // namespace
 
-int main(int argc, char**) {
+int main(int argc, char** argv) {
+  if (quoin::apps::answers_version(argc, argv, "quoin-snmp")) return 0;
   io::start_log("quoin-snmp", io::LogLevel::info);
   io::Descriptor pair_end(pair_number);
   const auto has_parent = argc == 1 ? io::die_with_parent(pair_end) : Result<bool, io::SystemError>(false);

@@ -22,6 +22,11 @@ std::string describe(io::HttpError error) {
   std::unreachable();
 }
 
+// What a reverse proxy says while the server behind it starts, and what is worth another try.
+bool is_for_now(int status) {
+  return status == 502 || status == 503 || status == 504;
+}
+
 node::StreamTrouble trouble_of(io::TlsError error) {
   switch (error) {
     case io::TlsError::untrusted:
@@ -75,12 +80,14 @@ void Link::ask_for_key() {
 }
 
 void Link::handle_key() {
+  if (is_for_now(answer_.status())) return fail_for_now();
   if (answer_.status() != 200) {
     return fail(node::StreamTrouble::not_the_server, who() + " has no /key page (status " +
                                                          std::to_string(answer_.status()) +
                                                          "): is this the address of a control server?");
   }
   target_.server_key = control::parse_key_page(answer_.body());
+  has_told_key_ = target_.server_key.has_value();
   if (!target_.server_key) {
     return fail(node::StreamTrouble::not_the_server,
                 who() + " answers /key with something else than its key: is this a control server?");
@@ -107,11 +114,15 @@ void Link::upgrade() {
 }
 
 void Link::handle_upgrade() {
+  if (is_for_now(answer_.status())) return fail_for_now();
   if (!answer_.upgraded()) {
-    const std::string kind = target_.is_control ? "control server" : "DERP relay";
+    const std::string refused = who() + " refused the upgrade (status " + std::to_string(answer_.status()) + "): ";
+    if (!target_.is_control) return fail(node::StreamTrouble::not_the_server, refused + "is this a DERP relay?");
     return fail(
         node::StreamTrouble::not_the_server,
-        who() + " refused the upgrade (status " + std::to_string(answer_.status()) + "): is this a " + kind + "?");
+        refused + (has_told_key_ ? "it told its key at /key, so a proxy in front of it spoils /ts2021; that must "
+                                   "pass the Upgrade header of tailscale-control-protocol on"
+                                 : "is this a control server?"));
   }
   is_open_ = true;
   handlers_.opened(answer_.leftover());
@@ -158,6 +169,12 @@ void Link::read_answer() {
 void Link::handle_timeout(Instant now) {
   if (!is_open_ && now >= opened_by_)
     fail(node::StreamTrouble::unreachable, who() + " did not answer within 10 seconds");
+}
+
+void Link::fail_for_now() {
+  fail(node::StreamTrouble::unreachable,
+       who() + ": the proxy in front of it does not reach it, or it is overloaded (status " +
+           std::to_string(answer_.status()) + ")");
 }
 
 void Link::fail(node::StreamTrouble trouble, std::string text) {

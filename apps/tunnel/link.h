@@ -54,6 +54,7 @@ class Link {
   void read_answer();
   void handle_key();
   void handle_upgrade();
+  void fail_for_now();
   void fail(node::StreamTrouble trouble, std::string text);
   std::string who() const;
 
@@ -65,6 +66,7 @@ class Link {
   std::unique_ptr<io::ByteStream> stream_;
   io::TlsClient* tls_ = nullptr;                // stream_, while the handshake goes on
   std::optional<node::StreamFailure> refused_;  // found in the constructor
+  bool has_told_key_ = false;                   // at /key, on this connection
   std::string request_;
   std::size_t request_sent_ = 0;
   io::HttpAnswer answer_;

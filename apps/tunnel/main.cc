@@ -6,6 +6,7 @@
 #include "io/log.h"
 #include "io/sandbox.h"
 #include "tunnel_process.h"
+#include "version.h"
 
 namespace {
 
@@ -18,7 +19,8 @@ int refuse(const char* why) {
 
 }  // namespace
 
-int main(int argc, char**) {
+int main(int argc, char** argv) {
+  if (quoin::apps::answers_version(argc, argv, "quoin-tunnel")) return 0;
   using namespace quoin;
   io::start_log("quoin-tunnel", io::LogLevel::info);
   io::Descriptor pair(pair_number);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <chrono>
 #include <climits>
 
 #include <openssl/err.h>
@@ -11,6 +12,7 @@
 #include <openssl/x509v3.h>
 
 #include "base/address.h"
+#include "io/clock.h"
 #include "io/readiness.h"
 
 namespace quoin::io {
@@ -70,13 +72,26 @@ int note_complaint(int good, X509_STORE_CTX* verification) {
   return 0;
 }
 
+// "2026-11-29", in UTC; not by the C library, which reads files for it.
+std::string today_by_this_clock() {
+  const auto days = std::chrono::floor<std::chrono::days>(std::chrono::seconds(wall_time().since_zero / seconds(1)));
+  const std::chrono::year_month_day date{std::chrono::sys_days(days)};
+  const auto two = [](unsigned number) { return (number < 10 ? "-0" : "-") + std::to_string(number); };
+  return std::to_string(static_cast<int>(date.year())) + two(static_cast<unsigned>(date.month())) +
+         two(static_cast<unsigned>(date.day()));
+}
+
+std::string not_in_force(const std::string& whose, const char* what) {
+  return whose + what + ", or this host's clock is wrong: it says that today is " + today_by_this_clock();
+}
+
 TlsFailure explain_complaint(const std::string& host, const Complaint& complaint) {
   const std::string whose = host + ": its certificate (" + complaint.subject + ", issued by " + complaint.issuer + ") ";
   switch (complaint.code) {
     case X509_V_ERR_HOSTNAME_MISMATCH:
     case X509_V_ERR_IP_ADDRESS_MISMATCH: return {TlsError::wrong_name, whose + "is for another name"};
-    case X509_V_ERR_CERT_HAS_EXPIRED: return {TlsError::not_in_force, whose + "has expired"};
-    case X509_V_ERR_CERT_NOT_YET_VALID: return {TlsError::not_in_force, whose + "is not valid yet"};
+    case X509_V_ERR_CERT_HAS_EXPIRED: return {TlsError::not_in_force, not_in_force(whose, "has expired")};
+    case X509_V_ERR_CERT_NOT_YET_VALID: return {TlsError::not_in_force, not_in_force(whose, "is not valid yet")};
     case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
     case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
     case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
