@@ -9,6 +9,7 @@
 #include "gate/commands.h"
 #include "io/clock.h"
 #include "io/log.h"
+#include "io/route_netlink.h"
 #include "io/socket_reset.h"
 #include "io/udp_open.h"
 #include "named_files.h"
@@ -23,8 +24,8 @@ std::string folder_of(const std::string& path) {
   return slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
 }
 
-io::Reach reach_of(const auto& effect) {
-  return effect.stays_on_link ? io::Reach::own_link : io::Reach::anywhere;
+io::Egress egress_of(const auto& effect, const IpAddress& to) {
+  return effect.stays_on_link ? io::egress_on_link(to) : io::Egress();
 }
 
 }  // namespace
@@ -291,23 +292,24 @@ void AgentProcess::finish_task(gate::TaskId task, gate::Input input) {
 
 void AgentProcess::perform(const gate::Resolve& effect) {
   tasks_[effect.task] = std::nullopt;
-  names_.resolve(effect.session, effect.host, [this, task = effect.task](std::vector<IpAddress> found) {
-    finish_task(task, gate::Resolved{task, std::move(found)});
-  });
+  names_.resolve(effect.session, effect.host,
+                 [this, task = effect.task](pair::NameOutcome outcome, std::vector<IpAddress> found) {
+                   finish_task(task, gate::Resolved{task, std::move(found), outcome == pair::NameOutcome::failed});
+                 });
 }
 
 void AgentProcess::perform(const gate::Dial& effect) {
   const gate::TaskId task = effect.task;
   if (effect.transport == pair::Transport::udp) {
     auto socket = effect.candidates.empty() ? failure(io::DialError::failed)
-                                            : io::connect_udp(effect.candidates.front(), reach_of(effect));
+                                            : io::connect_udp(effect.candidates.front(),
+                                                              egress_of(effect, effect.candidates.front().address));
     if (!socket) return handle(gate::DialFailed{task, unanswered(socket.error())});
     return handle(gate::Dialled{task, keep(std::move(*socket)), effect.candidates.front()});
   }
   if (!effect.through_proxy_to.empty()) return dial_through_proxy(effect);
-  const auto attempts = static_cast<std::int64_t>(std::max<std::size_t>(effect.candidates.size(), 1));
   tasks_[task] = std::make_unique<io::Dial>(
-      loop_, effect.candidates, effect.timeout / attempts,
+      loop_, effect.candidates, effect.timeout,
       [this, task](Result<io::Dialled, io::DialError> done) {
         if (!tasks_.contains(task)) return;
         if (!done) {
@@ -318,7 +320,7 @@ void AgentProcess::perform(const gate::Dial& effect) {
         const Endpoint peer = done->to;
         finish_task(task, gate::Dialled{task, keep(std::move(done->socket)), peer});
       },
-      reach_of(effect));
+      io::DialOptions{.egress = egress_of(effect, effect.candidates.front().address), .local_port = effect.local_port});
 }
 
 void AgentProcess::dial_through_proxy(const gate::Dial& effect) {
@@ -353,7 +355,7 @@ void AgentProcess::perform(const gate::Ping& effect) {
       loop_, random_, effect.address, std::min<std::size_t>(effect.payload_bytes, io::Ping::payload_bytes_max),
       effect.timeout,
       [this, task](Result<Duration, io::PingError> done) { finish_task(task, gate::Pinged{task, done.has_value()}); },
-      reach_of(effect));
+      egress_of(effect, effect.address));
 }
 
 void AgentProcess::perform(const gate::LookupNeighbour& effect) {
@@ -381,7 +383,7 @@ void AgentProcess::perform(const gate::LookupNeighbour& effect) {
 
 void AgentProcess::perform(const gate::ReadSerial& effect) {
   const gate::TaskId task = effect.task;
-  auto socket = io::connect_udp(effect.device, reach_of(effect));
+  auto socket = io::connect_udp(effect.device, egress_of(effect, effect.device.address));
   if (!socket) return handle(gate::SerialRead{task, {}});
   const auto done = [this, task](pair::SerialAnswer answer) {
     finish_task(task, gate::SerialRead{task, std::move(answer)});

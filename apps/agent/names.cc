@@ -27,7 +27,9 @@ void Names::move_end(gate::SessionId session, const gate::Ends& killed_at) {
 
 void Names::resolve(gate::SessionId session, const std::string& host, Done done) {
   const auto begun = sessions_.find(session);
-  if (begun == sessions_.end()) return loop_.post([done = std::move(done)] { done({}); });
+  if (begun == sessions_.end()) {
+    return loop_.post([done = std::move(done)] { done(pair::NameOutcome::failed, {}); });
+  }
   const std::uint32_t number = ++last_number_;
   Session& of = begun->second;
   if (!of.idle) of.idle = std::make_unique<io::Timer>(loop_, [this, session] { lose(session); });
@@ -39,17 +41,17 @@ void Names::resolve(gate::SessionId session, const std::string& host, Done done)
   question.patience = std::make_unique<io::Timer>(loop_, [this, session, number] { give_up(session, number); });
   question.patience->set(io::now() + patience);
   if (const auto literal = IpAddress::parse(host); literal || is_too_many || !pair::is_name(host)) {
-    loop_.post([this, session, number, literal] {
-      answer(session, number, literal ? std::vector{*literal} : std::vector<IpAddress>());
+    return loop_.post([this, session, number, literal, is_too_many] {
+      if (literal) return answer(session, number, pair::NameOutcome::found, {*literal});
+      answer(session, number, is_too_many ? pair::NameOutcome::failed : pair::NameOutcome::not_found);
     });
-    return;
   }
   reads_.begin<io::NameSources>(
       "/etc/resolv.conf", [sources = sources_]() -> Result<io::NameSources, std::string> { return sources(); },
       [this, session, number, host](Result<io::NameSources, std::string> sources) {
         if (sources) return ask(session, number, host, std::move(*sources));
         io::log(io::LogLevel::error, sources.error());
-        answer(session, number, {});
+        answer(session, number, pair::NameOutcome::failed);
       });
 }
 
@@ -58,7 +60,7 @@ void Names::ask(gate::SessionId id, std::uint32_t number, const std::string& hos
   if (found == sessions_.end() || !found->second.questions.contains(number)) return;
   auto process = found->second.process.lock();
   if (!process) found->second.process = process = start(id, found->second);
-  if (!process) return answer(id, number, {});
+  if (!process) return answer(id, number, pair::NameOutcome::failed);
   std::vector<io::Descriptor> beside;
   const bool with_host_table = static_cast<bool>(sources.host_table);
   if (with_host_table) beside.push_back(std::move(sources.host_table));
@@ -121,7 +123,7 @@ std::shared_ptr<Names::Process> Names::start(gate::SessionId id, const Session& 
 bool Names::listen(gate::SessionId session, const io::Seqpacket::Received& packet) {
   auto answered = packet.cut || packet.descriptors_lost ? std::nullopt : pair::decode_name_answer(packet.bytes);
   if (!answered) return false;
-  answer(session, answered->number, std::move(answered->addresses));
+  answer(session, answered->number, answered->outcome, std::move(answered->addresses));
   return true;
 }
 
@@ -130,17 +132,18 @@ void Names::give_up(gate::SessionId session, std::uint32_t number) {
   const auto found = sessions_.find(session);
   const auto process = found == sessions_.end() ? nullptr : found->second.process.lock();
   if (process && process->pair && !process->pair->all_sent()) return lose(session);
-  answer(session, number, {});
+  answer(session, number, pair::NameOutcome::failed);
 }
 
-void Names::answer(gate::SessionId session, std::uint32_t number, std::vector<IpAddress> addresses) {
+void Names::answer(gate::SessionId session, std::uint32_t number, pair::NameOutcome outcome,
+                   std::vector<IpAddress> addresses) {
   const auto found = sessions_.find(session);
   if (found == sessions_.end()) return;
   auto question = found->second.questions.extract(number);
   if (!question) return;                                           // its time was over
   loop_.post([timer = std::move(question.mapped().patience)] {});  // it may be the one that calls
   if (found->second.questions.empty()) found->second.idle->set(io::now() + kept_);
-  question.mapped().done(std::move(addresses));
+  question.mapped().done(outcome, std::move(addresses));
 }
 
 void Names::lose(gate::SessionId session) {
@@ -149,7 +152,7 @@ void Names::lose(gate::SessionId session) {
   if (const auto process = std::exchange(found->second.process, {}).lock()) process->child->kill();
   while (!found->second.questions.empty()) {
     const std::uint32_t number = found->second.questions.begin()->first;
-    answer(session, number, {});
+    answer(session, number, pair::NameOutcome::failed);
     if (!sessions_.contains(session)) return;
   }
 }

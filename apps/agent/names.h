@@ -24,10 +24,11 @@ namespace quoin::apps {
 
 class Names {
  public:
-  static constexpr Duration patience = seconds(5);  // for one name
+  static constexpr Duration patience = seconds(12);  // for one name
   static constexpr Duration usually_kept = seconds(10);
-  static constexpr std::size_t asked_at_once_max = 32;       // for one session; more are answered with nothing
-  using Done = std::function<void(std::vector<IpAddress>)>;  // none: the name has none, or nobody answered in time
+  static constexpr std::size_t asked_at_once_max = 32;  // for one session; more fail
+  // Not `found`: no addresses. `failed`: nobody answered in time.
+  using Done = std::function<void(pair::NameOutcome, std::vector<IpAddress>)>;
 
   using Sources = std::function<io::NameSources()>;  // called on the thread that reads files
 
@@ -48,7 +49,7 @@ class Names {
   void move_end(gate::SessionId session, const gate::Ends& killed_at);
   // Of a session that has begun. Called back from the loop, once.
   void resolve(gate::SessionId session, const std::string& host, Done done);
-  void end(gate::SessionId session);  // what is under way is answered with nothing
+  void end(gate::SessionId session);  // what is under way has failed
 
  private:
   struct Question {
@@ -73,7 +74,8 @@ class Names {
   void give_up(gate::SessionId session, std::uint32_t number);
   bool listen(gate::SessionId session, const io::Seqpacket::Received& packet);
   void lose(gate::SessionId session);
-  void answer(gate::SessionId session, std::uint32_t number, std::vector<IpAddress> addresses);
+  void answer(gate::SessionId session, std::uint32_t number, pair::NameOutcome outcome,
+              std::vector<IpAddress> addresses = {});
 
   io::Loop& loop_;
   io::ProcessGuard& guard_;

@@ -64,11 +64,13 @@ const std::string* Admissions::engineer(const crypto::NodePublicKey& key) const 
   return found == nodes_.end() || found->second.verdict != Verdict::admitted ? nullptr : &found->second.login;
 }
 
-void Admissions::path_changed(const pair::PathReport& report) {
+void Admissions::path_changed(const pair::PathReport& report, WallTime wall) {
   const auto found = nodes_.find(report.engineer);
   if (found == nodes_.end() || found->second.verdict != Verdict::admitted) return;
   found->second.path = report.kind;
   found->second.through = report.through;
+  found->second.silent_since.reset();
+  if (report.silent_seconds > 0) found->second.silent_since = wall - seconds(report.silent_seconds);
 }
 
 }  // namespace quoin::gate

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -32,6 +33,7 @@ class Admissions {
     AuditQueue::Ticket record = 0;
     pair::PathKind path = pair::PathKind::none;
     std::string through;
+    std::optional<WallTime> silent_since = {};  // nothing has been heard of it for long
   };
   struct Answer {
     Verdict verdict;
@@ -46,7 +48,7 @@ class Admissions {
   std::vector<crypto::NodePublicKey> newly_admitted(const AuditQueue& audit);
 
   const std::string* engineer(const crypto::NodePublicKey& key) const;  // of an admitted node
-  void path_changed(const pair::PathReport& report);
+  void path_changed(const pair::PathReport& report, WallTime wall);
   const std::map<crypto::NodePublicKey, Node>& nodes() const { return nodes_; }
   std::uint64_t refused_without_room() const { return refused_without_room_; }
 

@@ -53,7 +53,8 @@ struct Shape<gate::EngineerStatus> {
   using T = gate::EngineerStatus;
   static constexpr auto members =
       std::tuple{member("engineer", &T::engineer, Zero::written), member("node_key", &T::node_key, Zero::written),
-                 member("path", &T::path, Zero::written), member("through", &T::through, Zero::written)};
+                 member("path", &T::path, Zero::written), member("through", &T::through, Zero::written),
+                 member("last_heard", &T::last_heard)};
 };
 template <>
 struct Shape<gate::DeviceStatus> {

@@ -75,8 +75,9 @@ using Request = std::variant<OpenRequest, ExtendRequest, CloseRequest, StatusReq
 struct EngineerStatus {
   std::string engineer;
   std::string node_key;
-  std::string path;     // none, relay, direct
-  std::string through;  // the relay's code, or the endpoint
+  std::string path;             // none, relay, direct
+  std::string through;          // the relay's code, or the endpoint
+  std::string last_heard = {};  // if that is long ago: when
   bool operator==(const EngineerStatus&) const = default;
 };
 struct DeviceStatus {

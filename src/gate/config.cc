@@ -38,7 +38,7 @@ class ConfigReader {
   }
 
   Result<Config, ConfigError> read() {
-    TRY(root_.only({"state_dir", "socket", "control", "relay", "proxy", "warrant", "audit", "device"}));
+    TRY(root_.only({"state_dir", "socket", "control", "relay", "proxy", "warrant", "audit", "site", "device"}));
     Config config;
     if (const auto path = TRY(root_.text("state_dir"))) config.state_dir = resolved(path->value);
     if (const auto path = TRY(root_.text("socket"))) {
@@ -53,7 +53,8 @@ class ConfigReader {
     config.proxy = TRY(proxy());
     config.warrant = TRY(warrant());
     config.audit = TRY(audit());
-    config.devices = TRY(devices());
+    config.site = TRY(site());
+    config.devices = TRY(devices(config.site));
     return config;
   }
 
@@ -214,7 +215,30 @@ class ConfigReader {
     return out;
   }
 
-  Result<std::vector<DeviceConfig>, ConfigError> devices() const {
+  Result<SiteConfig, ConfigError> site() const {
+    SiteConfig out;
+    const toml::table* found = TRY(table("site"));
+    if (found == nullptr) return out;
+    const Section section(*found, "site");
+    TRY(section.only({"public_networks"}));
+    const auto networks = TRY(section.texts("public_networks", SiteConfig::public_networks_max));
+    if (!networks) return out;
+    for (const Text& entry : networks->entries) {
+      const auto prefix = Prefix::parse(entry.value);
+      if (!prefix) {
+        return entry.place.refuse(
+            quoted(entry.value) +
+            " is not an address block such as 192.0.2.0/24 (bits after the prefix must be zero).");
+      }
+      if (prefix->length() < (prefix->network().is_v4() ? SiteConfig::widest_v4 : SiteConfig::widest_v6)) {
+        return entry.place.refuse(quoted(entry.value) + " is too wide to be one site's; name its own networks.");
+      }
+      out.public_networks.push_back(*prefix);
+    }
+    return out;
+  }
+
+  Result<std::vector<DeviceConfig>, ConfigError> devices(const SiteConfig& site) const {
     std::vector<DeviceConfig> out;
     const toml::node* node = root_.table().get("device");
     if (node == nullptr) {
@@ -229,11 +253,14 @@ class ConfigReader {
     if (array->size() > devices_max) {
       return place.refuse("appears more than " + std::to_string(devices_max) + " times.");
     }
-    for (const toml::node& each : *array) out.push_back(TRY(device(Section(*each.as_table(), "device"), out)));
+    for (const toml::node& each : *array) {
+      out.push_back(TRY(device(Section(*each.as_table(), "device"), site, out)));
+    }
     return out;
   }
 
-  static Result<DeviceConfig, ConfigError> device(const Section& section, const std::vector<DeviceConfig>& earlier) {
+  static Result<DeviceConfig, ConfigError> device(const Section& section, const SiteConfig& site,
+                                                  const std::vector<DeviceConfig>& earlier) {
     TRY(section.only({"name", "address", "mac", "serial", "community", "routed_bridge", "ftp"}));
     DeviceConfig out;
     const Text name = TRY(section.required_text("name", "give the device a short name."));
@@ -250,7 +277,11 @@ class ConfigReader {
                                   " is not an IP address; names are not taken, because they can "
                                   "change what they point at.");
     }
-    if (const auto refusal = guard_address(*parsed)) return address.place.refuse(sentence_of(*refusal, *parsed) + ".");
+    out.has_public_address = !is_private(*parsed) && contains(site.public_networks, *parsed);
+    const auto if_public = out.has_public_address ? PublicAddress::vouched_for : PublicAddress::refused;
+    if (const auto refusal = guard_address(*parsed, if_public)) {
+      return address.place.refuse(sentence_of(*refusal, *parsed) + ".");
+    }
     out.address = *parsed;
     TRY(read_identity(section, out));
     out.ftp_passive_ports = TRY(passive_ports(section));
@@ -278,11 +309,18 @@ class ConfigReader {
   }
 
   static Result<void, ConfigError> read_identity(const Section& section, DeviceConfig& out) {
-    if (const auto mac = TRY(section.text("mac"))) {
-      out.mac = MacAddress::parse(mac->value);
-      if (!out.mac || !out.mac->is_one_device()) {
-        return mac->place.refuse(quoted(mac->value) +
-                                 " is not the MAC address of one device, such as 02:da:00:00:4d:15.");
+    if (const auto macs = TRY(section.text_or_texts("mac", macs_of_device_max))) {
+      if (macs->entries.empty()) return macs->place.refuse("is an empty list.");
+      for (const Text& entry : macs->entries) {
+        const auto mac = MacAddress::parse(entry.value);
+        if (!mac || !mac->is_one_device()) {
+          return entry.place.refuse(quoted(entry.value) +
+                                    " is not the MAC address of one device, such as 02:da:00:00:4d:15.");
+        }
+        if (std::ranges::count(out.macs, *mac) > 0) {
+          return entry.place.refuse("lists " + mac->text() + " twice; remove one of them.");
+        }
+        out.macs.push_back(*mac);
       }
     }
     if (const auto serial = TRY(section.text("serial", pair::serial_bytes_max))) {
@@ -303,10 +341,10 @@ class ConfigReader {
     if (const toml::node* routed = section.table().get("routed_bridge")) {
       const Place place = place_of(*routed, "device.routed_bridge");
       if (!routed->is_boolean()) return place.refuse("must be true or false.");
-      if (!out.mac) return place.refuse("has no meaning without mac; remove it.");
+      if (out.macs.empty()) return place.refuse("has no meaning without mac; remove it.");
       out.routed_bridge = routed->as_boolean()->get();
     }
-    if (out.mac || out.serial) return {};
+    if (!out.macs.empty() || out.serial) return {};
     return section.here("mac").refuse(
         "is missing; copy it from the device's network page, or set serial: one of them is checked at open.");
   }

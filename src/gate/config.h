@@ -25,6 +25,7 @@ namespace quoin::gate {
 
 constexpr std::size_t config_bytes_max = 256 * 1024;
 constexpr std::size_t devices_max = 64;
+constexpr std::size_t macs_of_device_max = 8;
 
 struct ControlConfig {
   std::string host;  // a name in lower case, or an address without brackets
@@ -49,6 +50,13 @@ struct WarrantConfig {
   std::vector<std::string> engineers;  // at least one
 };
 
+// Where devices may stand although the address is public: the person at the agent says that this is their own site.
+struct SiteConfig {
+  static constexpr std::size_t public_networks_max = 16;
+  static constexpr int widest_v4 = 16, widest_v6 = 32;
+  std::vector<Prefix> public_networks;
+};
+
 struct AuditConfig {
   static constexpr std::uint64_t file_bytes_smallest = 64 * 1024;
   static constexpr std::uint64_t file_bytes_largest = std::uint64_t{1} << 30;
@@ -58,18 +66,27 @@ struct AuditConfig {
 struct DeviceConfig {
   std::string name;  // a DNS label in lower case: it becomes the node's host name
   IpAddress address;
-  std::optional<MacAddress> mac = {};      // at least one of mac and serial; with mac it must be on link
+  // Any of them is the device: its cable and its Wi-Fi, or a sleep proxy that answers for it. Some, or a serial; with
+  // any it must be on link.
+  std::vector<MacAddress> macs = {};
   std::optional<std::string> serial = {};  // as the device tells it by SNMP, trimmed; printable ASCII
   std::string community = "public";        // that it is asked with
   PassivePorts ftp_passive_ports = {};
-  bool routed_bridge = false;  // what answers for its MAC passes packets on to it as a router does
+  bool has_public_address = false;  // in one of site.public_networks
+  bool routed_bridge = false;       // what answers for its MAC passes packets on to it as a router does
 
   // Packets to it may cross no router.
-  bool stays_on_link() const { return mac && !routed_bridge; }
+  bool stays_on_link() const { return !macs.empty() && !routed_bridge; }
 
-  KnownBy known_by() const { return mac ? KnownBy::mac : KnownBy::serial; }
+  KnownBy known_by() const { return macs.empty() ? KnownBy::serial : KnownBy::mac; }
   bool operator==(const DeviceConfig&) const = default;
 };
+
+// Asked at open, before each dial, and when the host's interfaces change.
+inline std::optional<GuardRefusal> guard_device(const DeviceConfig& device, const HostView& host) {
+  return guard_device(device.address, device.known_by(), host,
+                      device.has_public_address ? PublicAddress::vouched_for : PublicAddress::refused);
+}
 
 struct Config {
   std::string state_dir = "/var/lib/quoin-agent";
@@ -79,6 +96,7 @@ struct Config {
   std::optional<ProxyConfig> proxy;  // for control and relays
   WarrantConfig warrant;
   AuditConfig audit;
+  SiteConfig site;
   std::vector<DeviceConfig> devices;  // at least one; names and addresses each once
 
   const DeviceConfig* device(std::string_view name) const;

@@ -117,6 +117,13 @@ class Section {
     return std::optional(std::move(list));
   }
 
+  Result<std::optional<TextList>, ConfigError> text_or_texts(std::string_view key, std::size_t entries_max) const {
+    const toml::node* node = table_.get(key);
+    if (node == nullptr || node->is_array()) return texts(key, entries_max);
+    Text one = TRY(text_of_node(*node, key_named(key), path_bytes_max));
+    return std::optional(TextList{one.place, {one}});
+  }
+
   // The place of a key that is not there.
   Place here(std::string_view key) const { return place_of(table_, key_named(key)); }
   const toml::table& table() const { return table_; }

@@ -51,7 +51,7 @@ TEST(Config, reads_every_key) {
   EXPECT_EQ(read->warrant.engineers, (std::vector<std::string>{"alice@example.com", "bob@example.com"}));
   ASSERT_EQ(read->devices.size(), 2U);
   EXPECT_EQ(read->device("mfp")->address.text(), "192.168.77.21");
-  EXPECT_EQ(read->device("laser")->mac->text(), "02:da:00:00:4d:16");
+  EXPECT_EQ(read->device("laser")->macs.at(0).text(), "02:da:00:00:4d:16");
   EXPECT_EQ(read->device("files"), nullptr);
 }
 
@@ -68,13 +68,67 @@ TEST(Config, a_device_is_known_by_its_mac_or_its_serial_or_both) {
   EXPECT_EQ(both->devices[0].known_by(), KnownBy::mac);
   const auto serial = with("serial = \"3089LAB00021\"\n");
   ASSERT_TRUE(serial) << serial.error().text();
-  EXPECT_EQ(serial->devices[0].mac, std::nullopt);
+  EXPECT_TRUE(serial->devices[0].macs.empty());
   EXPECT_EQ(serial->devices[0].known_by(), KnownBy::serial);
   EXPECT_EQ(serial->devices[0].community, "public");
   const auto mac = with("mac = \"02:da:00:00:4d:15\"\n");
   ASSERT_TRUE(mac) << mac.error().text();
   EXPECT_EQ(mac->devices[0].known_by(), KnownBy::mac);
   EXPECT_FALSE(with(""));
+}
+
+TEST(Config, a_device_may_have_several_macs) {
+  const auto with = [](std::string_view macs) {
+    const std::string text(whole.substr(0, whole.find("[[device]]")));
+    return parse_config(
+        text + "[[device]]\nname = \"mfp\"\naddress = \"192.168.78.21\"\nmac = " + std::string(macs) + "\n",
+        "agent.toml");
+  };
+  const auto two = with("[\"02:da:00:00:4d:15\", \"02-DA-00-00-4D-3C\"]");
+  ASSERT_TRUE(two) << two.error().text();
+  EXPECT_EQ(two->devices[0].macs,
+            (std::vector{*MacAddress::parse("02:da:00:00:4d:15"), *MacAddress::parse("02:da:00:00:4d:3c")}));
+  EXPECT_EQ(two->devices[0].known_by(), KnownBy::mac);
+  const auto refusal = [&](std::string_view macs) {
+    const auto read = with(macs);
+    return read ? std::string() : read.error().sentence;
+  };
+  EXPECT_EQ(refusal("[]"), "is an empty list.");
+  EXPECT_EQ(refusal("[\"02:da:00:00:4d:15\", \"02-DA-00-00-4D-15\"]"),
+            "lists 02:da:00:00:4d:15 twice; remove one of them.");
+  EXPECT_NE(refusal("[\"02:da:00:00:4d:15\", \"01:00:5e:00:00:01\"]").find("is not the MAC address of one device"),
+            std::string::npos);
+  EXPECT_EQ(refusal("[\"02:da:00:00:4d:15\", 7]"), "must be a text in quotes.");
+  std::string nine = "[";
+  for (int i = 0; i < 9; i++) nine += "\"02:00:00:00:00:0" + std::to_string(i) + "\", ";
+  EXPECT_EQ(refusal(nine + "]"), "has more than 8 entries.");
+}
+
+TEST(Config, a_device_may_have_a_public_address_that_the_site_is_said_to_have) {
+  const auto with = [](std::string_view networks, std::string_view address) {
+    const std::string text(whole.substr(0, whole.find("[[device]]")));
+    return parse_config(text + "[site]\npublic_networks = " + std::string(networks) + "\n[[device]]\nname = \"mfp\"\n" +
+                            "address = \"" + std::string(address) + "\"\nmac = \"02:da:00:00:4d:15\"\n",
+                        "agent.toml");
+  };
+  const auto read = with("[\"141.30.4.0/22\", \"2001:db8:7::/48\"]", "141.30.5.17");
+  ASSERT_TRUE(read) << read.error().text();
+  EXPECT_TRUE(read->devices[0].has_public_address);
+  const HostView host{.interfaces = {{*IpAddress::parse("141.30.4.2"), 22}}, .gateways = {}, .dns_servers = {}};
+  EXPECT_EQ(guard_device(read->devices[0], host), std::nullopt);
+  EXPECT_FALSE(with("[\"141.30.4.0/22\"]", "192.168.77.21")->devices[0].has_public_address);
+  const auto refusal = [&](std::string_view networks, std::string_view address) {
+    const auto refused = with(networks, address);
+    return refused ? std::string() : refused.error().text();
+  };
+  EXPECT_NE(refusal("[\"141.30.4.0/22\"]", "141.30.8.1").find("list that network in site.public_networks"),
+            std::string::npos);
+  EXPECT_NE(refusal("[\"0.0.0.0/0\"]", "141.30.8.1").find("too wide"), std::string::npos);
+  EXPECT_NE(refusal("[\"141.30.4.1/22\"]", "141.30.4.1").find("not an address block"), std::string::npos);
+  // Vouching takes back no other refusal.
+  EXPECT_NE(refusal("[\"224.0.0.0/16\"]", "224.0.0.5").find("multicast"), std::string::npos);
+  EXPECT_NE(refusal("[\"169.254.0.0/16\"]", "169.254.169.254").find("link-local"), std::string::npos);
+  EXPECT_NE(refusal("[\"240.0.0.0/16\"]", "240.0.0.5"), "");
 }
 
 TEST(Config, a_device_may_name_the_ports_of_its_ftp_data) {

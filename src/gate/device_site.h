@@ -21,7 +21,7 @@ inline Config with_serial() {
 inline Config behind_a_router() {
   Config config = with_serial();
   config.devices[0].address = at("192.168.78.21");
-  config.devices[0].mac.reset();
+  config.devices[0].macs.clear();
   return config;
 }
 

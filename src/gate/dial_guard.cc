@@ -41,7 +41,7 @@ std::vector<Prefix> HostView::prefixes() const {
   return out;
 }
 
-std::optional<GuardRefusal> guard_address(const IpAddress& address) {
+std::optional<GuardRefusal> guard_address(const IpAddress& address, PublicAddress if_public) {
   if (is_unspecified(address)) return GuardRefusal::unspecified;
   if (is_loopback(address)) return GuardRefusal::loopback;
   if (is_link_local(address)) return GuardRefusal::link_local;
@@ -50,7 +50,8 @@ std::optional<GuardRefusal> guard_address(const IpAddress& address) {
   if (embeds_v4(address)) return GuardRefusal::embedded_v4;
   if (is_overlay(address)) return GuardRefusal::overlay;
   if (within(address, "fd00:ec2::/32")) return GuardRefusal::metadata;
-  if (!is_private(address)) return GuardRefusal::not_private;
+  const bool may_be_public = if_public == PublicAddress::vouched_for && !is_reserved(address);
+  if (!is_private(address) && !may_be_public) return GuardRefusal::not_private;
   return std::nullopt;
 }
 
@@ -58,8 +59,9 @@ bool is_on_link(const IpAddress& address, const HostView& host) {
   return contains(host.prefixes(), address);
 }
 
-std::optional<GuardRefusal> guard_device(const IpAddress& address, KnownBy known_by, const HostView& host) {
-  if (const auto refusal = guard_address(address)) return refusal;
+std::optional<GuardRefusal> guard_device(const IpAddress& address, KnownBy known_by, const HostView& host,
+                                         PublicAddress if_public) {
+  if (const auto refusal = guard_address(address, if_public)) return refusal;
   if (std::ranges::any_of(host.interfaces, [&](const auto& own) { return own.address == address; })) {
     return GuardRefusal::own_address;
   }
@@ -83,7 +85,10 @@ std::string sentence_of(GuardRefusal refusal, const IpAddress& address) {
     case GuardRefusal::embedded_v4: return says("is an IPv6 address that stands for an IPv4 one");
     case GuardRefusal::overlay: return says("lies in the address range of the tunnel network");
     case GuardRefusal::metadata: return says("lies in the range of a cloud's metadata service");
-    case GuardRefusal::not_private: return says("is not a private address; a device must stand on the local network");
+    case GuardRefusal::not_private:
+      return says(
+          "is not a private address; a device must stand on the local network: if its addresses are public ones, list "
+          "that network in site.public_networks");
     case GuardRefusal::own_address: return says("is an address of this host");
     case GuardRefusal::gateway: return says("is a gateway of this host");
     case GuardRefusal::dns_server: return says("is a DNS server of this host");

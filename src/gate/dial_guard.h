@@ -34,10 +34,13 @@ enum class KnownBy : std::uint8_t {
   serial,  // by nothing else, also behind a router
 };
 
+enum class PublicAddress : std::uint8_t { refused, vouched_for };
+
 // By the address alone.
-std::optional<GuardRefusal> guard_address(const IpAddress& address);
+std::optional<GuardRefusal> guard_address(const IpAddress& address, PublicAddress if_public = PublicAddress::refused);
 // With what the host knows of itself.
-std::optional<GuardRefusal> guard_device(const IpAddress& address, KnownBy known_by, const HostView& host);
+std::optional<GuardRefusal> guard_device(const IpAddress& address, KnownBy known_by, const HostView& host,
+                                         PublicAddress if_public = PublicAddress::refused);
 bool is_on_link(const IpAddress& address, const HostView& host);  // in a network of one of this host's interfaces
 
 std::string sentence_of(GuardRefusal refusal, const IpAddress& address);  // "192.168.1.1 is a gateway of this host"

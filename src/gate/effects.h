@@ -78,7 +78,7 @@ struct Resolve {  // answered by Resolved: A and AAAA records
   SessionId session;  // whose names are resolved apart from all others'
   std::string host;
 };
-// Connects to the candidates one after another, or happy-eyeballs, within the timeout; UDP: a connected socket.
+// Races the candidates (RFC 8305) within the timeout; UDP: a connected socket.
 // Answered by Dialled or DialFailed.
 struct Dial {
   TaskId task;
@@ -89,6 +89,8 @@ struct Dial {
   // the configuration, and the socket is handed over as it is behind the blank line of the answer.
   std::string through_proxy_to = {};
   bool stays_on_link = false;  // no packet of it may cross a router: TTL, or hop limit, 1
+  // If it is below 1024: TCP comes from this port, or another one below 1024, where the edge may.
+  std::uint16_t local_port = 0;
 };
 struct Ping {  // one echo request; answered by Pinged
   TaskId task;

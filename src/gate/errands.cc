@@ -25,6 +25,7 @@ Outcome outcome_of(pair::Unanswered why) {
     case pair::Unanswered::too_many: return Outcome::too_many;
     case pair::Unanswered::unreachable:
     case pair::Unanswered::not_resolved:
+    case pair::Unanswered::names_unanswered:
     case pair::Unanswered::behind_proxy: return Outcome::unreachable;
   }
   return Outcome::unreachable;
@@ -143,8 +144,8 @@ bool Errands::may_be_server(const ServerName& name, const IpAddress& address) co
   return desk_.knows_host() && desk_.endpoints().allows(Endpoint{address, name.port}, path::EndpointUse::relay_or_stun);
 }
 
-void Errands::reach_server(const ServerName& name, const std::vector<IpAddress>& addresses) {
-  if (addresses.empty()) return fail(name.request, pair::Unanswered::not_resolved);
+void Errands::reach_server(const ServerName& name, const std::vector<IpAddress>& addresses, pair::Unanswered if_none) {
+  if (addresses.empty()) return fail(name.request, if_none);
   std::vector<Endpoint> candidates;
   for (const IpAddress& address : addresses) {
     if (may_be_server(name, address) && candidates.size() < candidates_max) {
@@ -164,12 +165,13 @@ void Errands::reach_server(const ServerName& name, const std::vector<IpAddress>&
 
 Errands::Trouble Errands::handle(const Resolved& result) {
   if (auto proxy = finish<ProxyName>(result.task)) {
-    reach_proxy(*std::move(proxy), result.addresses);
+    reach_proxy(*std::move(proxy), result.addresses, result.no_server_answers);
   } else if (auto name = finish<ServerName>(result.task)) {
     if (name->behind_proxy.empty()) {
-      reach_server(*name, result.addresses);
+      reach_server(*name, result.addresses,
+                   result.no_server_answers ? pair::Unanswered::names_unanswered : pair::Unanswered::not_resolved);
     } else {
-      judged_behind_proxy(*name, result.addresses);
+      judged_behind_proxy(*name, result.addresses, result.no_server_answers);
     }
   }
   return Trouble::none;
@@ -206,8 +208,9 @@ Errands::Trouble Errands::handle(const pair::DialService& request, const Warrant
     fail(request.request, pair::Unanswered::too_many);
     return Trouble::none;
   }
-  return for_device(ServiceDial{request.request, *engineer, request.transport, request.port, *std::move(service)}, wall,
-                    now);
+  return for_device(
+      ServiceDial{request.request, *engineer, request.transport, request.port, *std::move(service), request.from_port},
+      wall, now);
 }
 
 std::optional<std::string> Errands::service_of(const pair::DialService& request, const std::string& engineer,
@@ -266,7 +269,7 @@ Errands::Trouble Errands::handle(const pair::PingDevice& request, const Warrant&
 }
 
 Errands::Trouble Errands::for_device(ForDevice errand, WallTime wall, Instant now) {
-  if (guard_device(device_.address, device_.known_by(), desk_.host())) {
+  if (guard_device(device_, desk_.host())) {
     std::visit([&](const auto& each) { note_failed(each, Outcome::unrecognised, wall, now); }, errand);
     return Trouble::guard_refuses;
   }
@@ -338,6 +341,11 @@ void Errands::records_written(WallTime wall, Instant now) {
   }
 }
 
+// Some printers take jobs by LPD only from the ports that RFC 1179 names, or from privileged ones.
+bool Errands::is_lpd(const ServiceDial& dial) {
+  return dial.transport == pair::Transport::tcp && dial.port == lpd_port;
+}
+
 void Errands::perform(const ServiceDial& dial, WallTime wall, Instant now) {
   if (recognition_.is_gone()) {
     return fail(dial, pair::Unanswered::unreachable, Outcome::unrecognised, wall, now);
@@ -348,7 +356,8 @@ void Errands::perform(const ServiceDial& dial, WallTime wall, Instant now) {
                   .transport = dial.transport,
                   .candidates = {Endpoint{device_.address, dial.port}},
                   .timeout = dial_timeout,
-                  .stays_on_link = device_.stays_on_link()});
+                  .stays_on_link = device_.stays_on_link(),
+                  .local_port = is_lpd(dial) ? dial.from_port : std::uint16_t{0}});
   errands_.emplace(task, dial);
 }
 

@@ -44,6 +44,7 @@ class Errands {
   static constexpr std::uint64_t servers_per_second = 2;
   static constexpr std::size_t candidates_max = 8;  // addresses tried for one name
   static constexpr std::uint16_t ping_payload_bytes_max = 1472;
+  static constexpr std::uint16_t lpd_port = 515;
   static constexpr std::size_t join_keys_max = 16;  // in one session
   static constexpr Duration dial_timeout = seconds(10);
   static constexpr Duration ping_timeout = seconds(5);
@@ -109,6 +110,7 @@ class Errands {
     pair::Transport transport;
     std::uint16_t port;
     std::string service;
+    std::uint16_t from_port;  // the engineer's
   };
   struct Echo {
     pair::RequestId request;
@@ -169,16 +171,18 @@ class Errands {
   void note_failed(const pair::PingDevice& request, Outcome outcome, WallTime wall, Instant now);
   std::string name_of(const crypto::NodePublicKey& engineer) const;  // for records
   Trouble seek_server(ServerName name, const std::string& host, const std::vector<IpAddress>& given, Instant now);
-  void reach_server(const ServerName& name, const std::vector<IpAddress>& addresses);
+  void reach_server(const ServerName& name, const std::vector<IpAddress>& addresses,
+                    pair::Unanswered if_none = pair::Unanswered::not_resolved);
   bool is_a_device(const IpAddress& address) const;
   bool may_be_proxy(const IpAddress& address) const;
   bool may_be_server(const ServerName& name, const IpAddress& address) const;
   // errands_proxy.cc
   bool goes_through_proxy(const ServerName& name, const std::string& host, const std::vector<IpAddress>& given) const;
   void seek_behind_proxy(ServerName name, const std::string& host, const std::vector<IpAddress>& given);
-  void judged_behind_proxy(const ServerName& name, const std::vector<IpAddress>& addresses);
+  void judged_behind_proxy(const ServerName& name, const std::vector<IpAddress>& addresses,
+                           bool no_server_answers = false);
   void seek_proxy(ProxyName name);
-  void reach_proxy(ProxyName name, const std::vector<IpAddress>& addresses);
+  void reach_proxy(ProxyName name, const std::vector<IpAddress>& addresses, bool no_server_answers = false);
   void dial_behind_proxy(ServerDial dial);
   void refused_by_proxy(ServerDial dial, const ProxyTrouble& trouble);
   void proxy_failed(pair::RequestId request, Server server, std::string sentence, const ProxyTrouble& trouble);
@@ -192,6 +196,7 @@ class Errands {
   AuditQueue::Ticket record_before(const ForDevice& errand) const;
   void begin(ForDevice errand, WallTime wall, Instant now);
   void give_up_dials(WallTime wall, Instant now);
+  static bool is_lpd(const ServiceDial& dial);
   void perform(const ServiceDial& dial, WallTime wall, Instant now);
   void perform(const Echo& echo, WallTime wall, Instant now);
   void look_before(const HandOver& connected);

@@ -38,10 +38,12 @@ void Errands::seek_behind_proxy(ServerName name, const std::string& host, const 
   desk_.emit(Resolve{task, session_, host});
 }
 
-void Errands::judged_behind_proxy(const ServerName& name, const std::vector<IpAddress>& addresses) {
+void Errands::judged_behind_proxy(const ServerName& name, const std::vector<IpAddress>& addresses,
+                                  bool no_server_answers) {
   if (addresses.empty()) {
-    return proxy_failed(name.request, name.server, unknown_relay_sentence(*desk_.config.proxy, name.behind_proxy),
-                        {ProxyFault::relay_not_resolved});
+    const ProxyTrouble trouble{no_server_answers ? ProxyFault::relay_unanswered : ProxyFault::relay_not_resolved};
+    return proxy_failed(name.request, name.server, sentence_of(trouble, *desk_.config.proxy, name.behind_proxy),
+                        trouble);
   }
   BehindProxy behind{.host = name.behind_proxy, .targets = {}};
   for (const IpAddress& address : addresses) {
@@ -60,7 +62,7 @@ void Errands::seek_proxy(ProxyName name) {
   desk_.emit(Resolve{task, session_, desk_.config.proxy->host});
 }
 
-void Errands::reach_proxy(ProxyName name, const std::vector<IpAddress>& addresses) {
+void Errands::reach_proxy(ProxyName name, const std::vector<IpAddress>& addresses, bool no_server_answers) {
   BehindProxy& behind = name.behind;
   for (const IpAddress& address : addresses) {
     const std::uint16_t port = desk_.config.proxy->port;
@@ -69,7 +71,9 @@ void Errands::reach_proxy(ProxyName name, const std::vector<IpAddress>& addresse
     }
   }
   if (behind.proxy.empty()) {
-    const ProxyTrouble trouble{addresses.empty() ? ProxyFault::not_resolved : ProxyFault::not_allowed};
+    const ProxyTrouble trouble{!addresses.empty()  ? ProxyFault::not_allowed
+                               : no_server_answers ? ProxyFault::unanswered
+                                                   : ProxyFault::not_resolved};
     return proxy_failed(name.request, name.server, sentence_of(trouble, *desk_.config.proxy, behind.targets.front()),
                         trouble);
   }

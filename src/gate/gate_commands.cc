@@ -122,7 +122,7 @@ Result<Warrant, Gate::Core::Refused> Gate::Core::judge(const Caller& caller, con
     return refused(ExitCode::failed, device->name + " was not opened: " + unknown_host_sentence(desk_.host_trouble()) +
                                          "; see to the agent's rights and /etc/resolv.conf.");
   }
-  if (const auto refusal = guard_device(device->address, device->known_by(), desk_.host())) {
+  if (const auto refusal = guard_device(*device, desk_.host())) {
     return refused(ExitCode::refused, "The device may not be dialled: " + sentence_of(*refusal, device->address) + ".");
   }
   if (!desk_.host_fits()) {

@@ -47,6 +47,43 @@ TEST(GateDevice, two_that_answer_are_both_named) {
       << site.last_record("closed");
 }
 
+TEST(GateDevice, with_two_macs_may_answer_with_both_and_be_dialled_by_either) {
+  Config config = site_config();
+  config.devices[0].macs.push_back(other_mac);
+  DeviceSite site(config);
+  site.neighbours[mfp] = {other_mac, mfp_mac};  // its cable and its Wi-Fi
+  site.pass(Recognition::every);
+  EXPECT_TRUE(site.is_open());
+  for (const MacAddress& first : {mfp_mac, other_mac}) {
+    site.neighbours[mfp] = {first};
+    EXPECT_EQ(site.dial(), std::nullopt);
+  }
+  const MacAddress stranger = *MacAddress::parse("02:da:00:00:4d:99");
+  site.neighbours[mfp] = {mfp_mac, stranger};
+  site.pass(Recognition::every);
+  EXPECT_FALSE(site.is_open());
+  EXPECT_NE(site.last_record("closed").find("02:da:00:00:4d:15, 02:da:00:00:4d:99"), std::string::npos);
+  EXPECT_NE(site.last_record("opened").find("02:da:00:00:4d:15, 02:da:00:00:4d:3c"), std::string::npos);
+  EXPECT_PROMISES_KEPT(site);
+}
+
+// What somebody else answers for the address as it is opened is told apart from a router that answers for all.
+TEST(GateDevice, that_a_router_with_proxy_arp_answers_for_too_is_not_opened_and_the_router_is_named) {
+  for (const bool is_router : {true, false}) {
+    Site site;
+    site.neighbours[mfp] = {mfp_mac, other_mac};
+    if (is_router) {
+      for (int i = 224; i < 255; i++) site.neighbours[at("192.168.77." + std::to_string(i))] = {other_mac};
+    }
+    const Reply reply = site.reply(site.open("mfp", "30m")).value();
+    EXPECT_EQ(reply.code, ExitCode::not_reachable);
+    EXPECT_EQ(reply.text.find("it is a router with proxy ARP") != std::string::npos, is_router) << reply.text;
+    EXPECT_EQ(reply.text.find("list both in its mac") != std::string::npos, !is_router) << reply.text;
+    EXPECT_EQ(site.running(), 0U);
+    EXPECT_PROMISES_KEPT(site);
+  }
+}
+
 TEST(GateDevice, that_is_silent_stays_open_but_is_not_dialled_until_it_answers) {
   DeviceSite site;
   EXPECT_EQ(site.dial(), std::nullopt);

@@ -272,88 +272,21 @@ TEST(GateFlows, one_engineer_cannot_keep_another_out_with_pings_that_wait) {
   EXPECT_PROMISES_KEPT(site);
 }
 
-TEST(GateFlows, control_is_where_the_configuration_says_wherever_that_is) {
-  Config config = site_config();
-  config.control.host = "10.9.8.7";
-  Site site(config);
-  site.listening.insert({at("10.9.8.7"), 443});
-  site.open("mfp");
-  ASSERT_FALSE(site.dials.empty());
-  EXPECT_EQ(site.dials[0].candidates, (std::vector<Endpoint>{{at("10.9.8.7"), 443}}));
-  EXPECT_EQ(site.running(), 1U);
-}
-
-TEST(GateFlows, a_control_name_that_leads_into_the_site_is_not_dialled_unless_somebody_vouched_for_it) {
-  for (const auto& addresses : {std::vector<IpAddress>{},
-                                {at("0.0.0.0")},
-                                {at("224.0.0.1")},
-                                {at("192.168.77.22")},
-                                {at("192.168.77.50")},
-                                {at("127.0.0.1")},
-                                {at("10.9.8.7")}}) {
-    Site site;
-    site.names["control.example.com"] = addresses;
-    site.manner = SimulatedEdge::Manner::silent;
-    site.open("mfp");
-    site.say(1, pair::DialControl{1});
-    EXPECT_TRUE(site.dials.empty());
-    EXPECT_TRUE(failure_of(site, 1, 1));
-  }
-}
-
-TEST(GateFlows, a_private_control_server_that_somebody_vouched_for_is_dialled_by_its_name) {
+TEST(GateFlows, an_lpd_connection_from_a_privileged_port_is_dialled_from_one_and_no_other_is) {
   Site site;
-  site.names["control.example.com"] = {at("10.1.2.3")};
-  site.listening.insert({at("10.1.2.3"), 443});
-  site.open("mfp");
-  ASSERT_FALSE(site.dials.empty());
-  EXPECT_EQ(site.dials[0].candidates, (std::vector<Endpoint>{{at("10.1.2.3"), 443}}));
-}
-
-TEST(GateFlows, relays_and_stun_servers_pass_the_endpoint_guard) {
-  struct Case {
-    std::string host;
-    std::optional<IpAddress> address;
-    std::optional<pair::Unanswered> failed;
-  };
-  const std::vector<Case> cases = {
-      {"relay.example.com", {}, {}},
-      {"", at("203.0.113.20"), {}},
-      {"203.0.113.20", {}, {}},
-      {"", at("10.1.2.3"), {}},  // vouched for
-      {"", at("10.1.2.4"), pair::Unanswered::not_allowed},
-      {"192.168.77.21", {}, pair::Unanswered::not_allowed},
-      {"", at("192.168.77.40"), pair::Unanswered::not_allowed},
-      {"", at("127.0.0.1"), pair::Unanswered::not_allowed},
-      {"localhost", {}, pair::Unanswered::not_allowed},
-      {"lan.example.com", {}, pair::Unanswered::not_allowed},
-      {"nowhere.example.com", {}, pair::Unanswered::not_resolved},
-      {"127.1", {}, pair::Unanswered::not_resolved},
-      {"not a name", {}, pair::Unanswered::not_resolved},
-  };
-  for (const Case& each : cases) {
-    Site site;
-    const SessionId session = site.open_with_alice();
-    site.names["localhost"] = {at("127.0.0.1"), at("::1")};
-    site.names["lan.example.com"] = {at("192.168.77.21"), at("fe80::1"), at("100.64.0.9")};
-    site.say(session, pair::DialRelay{50, 900, each.host, each.address, std::nullopt, 443});
-    site.say(session, pair::ResolveStun{51, each.host, each.address, std::nullopt, 3478});
-    EXPECT_EQ(failure_of(site, session, 50), each.failed) << each.host;
-    EXPECT_EQ(failure_of(site, session, 51), each.failed) << each.host;
-    EXPECT_EQ(connected(site, session, 50), !each.failed) << each.host;
-    EXPECT_EQ(site.told<pair::Resolved>(session).size(), each.failed ? 0U : 1U) << each.host;
-    EXPECT_PROMISES_KEPT(site);
+  site.command(OpenRequest{"mfp", "30m", "all", {}, ""});
+  const SessionId session = 1;
+  site.say(session, pair::Admit{node_key(1), "alice@example.com", false});
+  pair::RequestId id = 100;
+  for (const std::uint16_t port : {515, 80})
+    site.say(session, pair::DialService{++id, node_key(1), pair::Transport::tcp, port, 721});
+  site.say(session, pair::DialService{++id, node_key(1), pair::Transport::udp, 515, 721});
+  std::vector<std::uint16_t> from;
+  for (const Dial& dial : site.dials) {
+    if (dial.candidates.front().address == at("192.168.77.21")) from.push_back(dial.local_port);
   }
-}
-
-TEST(GateFlows, a_mixed_name_keeps_only_its_public_addresses) {
-  Site site;
-  const SessionId session = site.open_with_alice();
-  site.names["relay.example.com"] = {at("192.168.77.21"), at("203.0.113.20"), at("127.0.0.1")};
-  site.say(session, pair::ResolveStun{51, "relay.example.com", {}, {}, 3478});
-  const auto resolved = site.told<pair::Resolved>(session);
-  ASSERT_EQ(resolved.size(), 1U);
-  EXPECT_EQ(resolved[0].endpoints, (std::vector<Endpoint>{{at("203.0.113.20"), 3478}}));
+  EXPECT_EQ(from, (std::vector<std::uint16_t>{721, 0, 0}));
+  EXPECT_PROMISES_KEPT(site);
 }
 
 TEST(GateFlows, an_engineer_is_let_in_once_the_record_is_on_disk) {

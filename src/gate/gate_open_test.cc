@@ -50,6 +50,18 @@ TEST(GateOpen, opens_tells_name_and_addresses_and_shows_them_in_the_status) {
   EXPECT_EQ(mfp.paths[0].engineer, "alice@example.com");
   EXPECT_EQ(mfp.paths[0].path, "direct");
   EXPECT_EQ(mfp.paths[0].through, "198.51.100.4:41641");
+  EXPECT_EQ(mfp.paths[0].last_heard, "");
+  EXPECT_NE(status->text.find("  connected  alice@example.com, path direct through 198.51.100.4:41641"),
+            std::string::npos);
+
+  site.say(1, pair::PathReport{node_key(1), pair::PathKind::relay, "lab", 600});
+  const auto silent = site.reply(site.command(StatusRequest{}));
+  EXPECT_EQ(silent->open->front().paths[0].last_heard, "2025-12-17T23:50:00Z");
+  EXPECT_NE(silent->text.find("  silent     alice@example.com, last heard 2025-12-17T23:50:00Z"), std::string::npos)
+      << silent->text;
+  site.say(1, pair::PathReport{node_key(1), pair::PathKind::none, "", 0});
+  EXPECT_NE(site.reply(site.command(StatusRequest{}))->text.find("  away       alice@example.com, not connected"),
+            std::string::npos);
   EXPECT_PROMISES_KEPT(site);
 }
 
@@ -231,14 +243,17 @@ TEST(GateOpen, a_device_that_does_not_answer_or_is_not_the_described_one_does_no
                  "Nothing answers at 192.168.77.21; check that mfp is switched on and connected.");
   Site exchanged;
   exchanged.neighbours[at("192.168.77.21")] = {*MacAddress::parse("02:da:00:00:4d:99")};
-  expect_refused(exchanged, exchanged.open("mfp"), ExitCode::not_reachable,
-                 "What answers at 192.168.77.21 is not the device with MAC address 02:da:00:00:4d:15 but "
-                 "02:da:00:00:4d:99; check address and mac of mfp.");
+  expect_refused(
+      exchanged, exchanged.open("mfp"), ExitCode::not_reachable,
+      "What answers at 192.168.77.21 is not the device with MAC address 02:da:00:00:4d:15 but "
+      "02:da:00:00:4d:99; check address and mac of mfp; if that is mfp as well (its Wi-Fi, its cable, a sleep "
+      "proxy), list both in its mac.");
   Site doubled;
   doubled.neighbours[at("192.168.77.21")].push_back(*MacAddress::parse("02:da:00:00:4d:99"));
   expect_refused(doubled, doubled.open("mfp"), ExitCode::not_reachable,
-                 "More than one device answers at 192.168.77.21: 02:da:00:00:4d:15, 02:da:00:00:4d:99; give the others "
-                 "another address.");
+                 "More than one device answers at 192.168.77.21: 02:da:00:00:4d:15, 02:da:00:00:4d:99; if that is "
+                 "mfp as well (its Wi-Fi, its cable, a sleep proxy), list both in its mac, or give the others another "
+                 "address.");
   EXPECT_EQ(doubled.records("opened"), 0U);
 }
 

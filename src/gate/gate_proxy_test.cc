@@ -74,6 +74,11 @@ TEST(GateProxy, a_relay_that_nobody_here_can_resolve_is_not_asked_for) {
             "no relay can be reached (no address of the relay unknown.example.com can be found from here, so the proxy "
             "http://proxy.example.com:3128 was not asked for it; have this host's DNS know it, or list it in "
             "proxy.by_name)");
+  site.name_servers_are_silent = true;
+  EXPECT_EQ(site.relay("unknown.example.com"), "failed");
+  EXPECT_NE(site.mfp().problem.find("can be found from here, since no name server answers, so the proxy"),
+            std::string::npos)
+      << site.mfp().problem;
 }
 
 TEST(GateProxy, each_judged_address_is_tried_and_none_that_was_not_judged) {

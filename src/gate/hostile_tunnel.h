@@ -19,7 +19,7 @@ class HostileTunnel {
       case 3:
       case 4:
         return pair::DialService{request(), key(), random_.below(4) == 0 ? pair::Transport::udp : pair::Transport::tcp,
-                                 port()};
+                                 port(), port()};
       case 5: return pair::PingDevice{request(), key(), static_cast<std::uint16_t>(random_.below(2000))};
       case 6:
       case 7: return pair::Admit{key(), login(), random_.below(4) == 0};
@@ -40,7 +40,9 @@ class HostileTunnel {
   pair::FromTunnel valid_report() {
     switch (random_.below(5)) {
       case 0: return pair::Online{900, "lab"};
-      case 1: return pair::PathReport{key(), pair::PathKind::direct, "198.51.100.1:1"};
+      case 1:
+        return pair::PathReport{key(), pair::PathKind(random_.below(3)), "198.51.100.1:1",
+                                random_.below(2) == 0 ? 0 : static_cast<std::uint32_t>(random_.u64())};
       case 2: return pair::Solved{problem()};
       case 3: return pair::LoggedOut{true};
       default: return pair::ControlIgnored{"DNSConfig"};
@@ -94,7 +96,7 @@ class HostileTunnel {
       case 10: site.manner = static_cast<SimulatedEdge::Manner>(random_.below(3)); break;
       case 11:
         if (random_.below(10) == 0) site.neighbours[at("192.168.77.21")].clear();
-        if (random_.below(10) == 0) site.neighbours[at("192.168.77.21")] = {*site.config.devices[0].mac};
+        if (random_.below(10) == 0) site.neighbours[at("192.168.77.21")] = {site.config.devices[0].macs.front()};
         if (random_.below(10) == 0) site.snmp[at("192.168.77.22")].serial = random_.below(3) == 0 ? "LABJ00022" : "";
         if (random_.below(4) == 0) site.hold_looks = true;
         if (random_.below(4) == 0) site.release_looks();

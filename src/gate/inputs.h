@@ -53,6 +53,7 @@ struct UdpBound {
 struct Resolved {
   TaskId task;
   std::vector<IpAddress> addresses;  // none: the name has none
+  bool no_server_answers = false;    // so that nothing is known of it
 };
 struct Dialled {
   TaskId task;

@@ -13,6 +13,12 @@ std::string answer_of(int status, const ProxyConfig& proxy, const std::string& t
   return "does not do what it was asked for" + number + ": is it an HTTP proxy?";
 }
 
+std::string unknown_relay_sentence(ProxyFault fault, const ProxyConfig& proxy, std::string_view host) {
+  const char* why = fault == ProxyFault::relay_unanswered ? ", since no name server answers" : "";
+  return "no address of the relay " + std::string(host) + " can be found from here" + why + ", so the proxy " +
+         proxy.url() + " was not asked for it; have this host's DNS know it, or list it in proxy.by_name";
+}
+
 }  // namespace
 
 bool is_final(const ProxyTrouble& trouble) {
@@ -23,7 +29,9 @@ bool is_final(const ProxyTrouble& trouble) {
     case ProxyFault::signs_in_otherwise: return true;
     case ProxyFault::status: return trouble.status < 500;
     case ProxyFault::not_resolved:
+    case ProxyFault::unanswered:
     case ProxyFault::relay_not_resolved:
+    case ProxyFault::relay_unanswered:
     case ProxyFault::refused:
     case ProxyFault::unreachable:
     case ProxyFault::timed_out:
@@ -42,7 +50,9 @@ bool is_of_target(const ProxyTrouble& trouble) {
     case ProxyFault::no_password:
     case ProxyFault::signs_in_otherwise:
     case ProxyFault::not_resolved:
+    case ProxyFault::unanswered:
     case ProxyFault::relay_not_resolved:
+    case ProxyFault::relay_unanswered:
     case ProxyFault::refused:
     case ProxyFault::unreachable: return false;
   }
@@ -53,6 +63,8 @@ std::string sentence_of(const ProxyTrouble& trouble, const ProxyConfig& proxy, s
   const std::string who = "the proxy " + proxy.url() + " ";
   switch (trouble.fault) {
     case ProxyFault::not_resolved: return who + "has a name without an address";
+    case ProxyFault::unanswered:
+      return who + "has a name that no name server answers for; check the name servers in /etc/resolv.conf";
     case ProxyFault::not_allowed: return who + "has an address that no proxy can have";
     case ProxyFault::refused: return who + "refused the connection";
     case ProxyFault::unreachable: return who + "cannot be reached: no route to it";
@@ -62,15 +74,11 @@ std::string sentence_of(const ProxyTrouble& trouble, const ProxyConfig& proxy, s
     case ProxyFault::no_password: return who + "needs a password, and proxy.password_file cannot be read";
     case ProxyFault::signs_in_otherwise:
       return who + "offers no way of signing in that the agent knows, which is Basic alone (status 407)";
-    case ProxyFault::relay_not_resolved: return unknown_relay_sentence(proxy, target);
+    case ProxyFault::relay_not_resolved:
+    case ProxyFault::relay_unanswered: return unknown_relay_sentence(trouble.fault, proxy, target);
     case ProxyFault::status: return who + answer_of(trouble.status, proxy, std::string(target));
   }
   return who + "did not connect";
-}
-
-std::string unknown_relay_sentence(const ProxyConfig& proxy, std::string_view host) {
-  return "no address of the relay " + std::string(host) + " can be found from here, so the proxy " + proxy.url() +
-         " was not asked for it; have this host's DNS know it, or list it in proxy.by_name";
 }
 
 }  // namespace quoin::gate

@@ -12,8 +12,10 @@ namespace quoin::gate {
 
 enum class ProxyFault : std::uint8_t {
   not_resolved,        // the proxy's name has no address
+  unanswered,          // no name server answers
   not_allowed,         // it has the address of a device, or of no one host
   relay_not_resolved,  // it was not asked: nobody here knows an address of the relay, which could be judged
+  relay_unanswered,    // nor does any name server answer
   refused,             // nobody listens there
   unreachable,         // no route, or no neighbour
   timed_out,           // no connection, or no answer
@@ -37,6 +39,5 @@ bool is_of_target(const ProxyTrouble& trouble);
 // "the proxy http://proxy.example.com:3128 does not take the user and password (status 407)". `target` is what it was
 // asked for.
 std::string sentence_of(const ProxyTrouble& trouble, const ProxyConfig& proxy, std::string_view target);
-std::string unknown_relay_sentence(const ProxyConfig& proxy, std::string_view host);
 
 }  // namespace quoin::gate

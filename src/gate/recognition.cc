@@ -8,13 +8,39 @@ namespace {
 constexpr std::uint16_t snmp_port = 161;
 
 // What the hardware addresses that answered tell by themselves; `described` if they leave nothing to be said against.
-Finding judge(std::vector<MacAddress> macs, const std::optional<MacAddress>& described) {
+Finding judge(std::vector<MacAddress> macs, const std::vector<MacAddress>& described) {
   if (macs.empty()) return {Finding::Kind::no_neighbour};
   std::ranges::sort(macs);
   macs.erase(std::ranges::unique(macs).begin(), macs.end());
+  const bool are_described =
+      std::ranges::all_of(macs, [&](const MacAddress& mac) { return std::ranges::count(described, mac) > 0; });
+  if (!described.empty() && are_described) return {};
   if (macs.size() > 1) return {Finding::Kind::several_macs, std::move(macs)};
-  if (described && macs.front() != *described) return {Finding::Kind::other_mac, std::move(macs)};
+  if (!described.empty()) return {Finding::Kind::other_mac, std::move(macs)};
   return {};
+}
+
+// Two addresses of the device's network that nobody is known to have, in its upper half, where few hosts are.
+std::vector<IpAddress> addresses_of_nobody(const IpAddress& device, const HostView& host, const Config& config) {
+  constexpr int shortest = 8, longest = 28;
+  constexpr std::size_t wanted = 2;
+  std::vector<IpAddress> out;
+  for (const InterfaceAddress& own : host.interfaces) {
+    if (!device.is_v4() || !own.address.is_v4()) continue;
+    const Prefix network = Prefix::containing(own.address, own.prefix_length);
+    if (!network.contains(device) || own.prefix_length < shortest || own.prefix_length > longest) continue;
+    const std::uint32_t size = std::uint32_t{1} << (32 - own.prefix_length);
+    for (std::uint32_t number = size - size / 8; number + 1 < size && out.size() < wanted; number++) {
+      const IpAddress address = IpAddress::v4(network.network().v4_host_order() + number);
+      const bool is_known = std::ranges::count(host.interfaces, address, &InterfaceAddress::address) > 0 ||
+                            std::ranges::count(host.gateways, address) > 0 ||
+                            std::ranges::count(host.dns_servers, address) > 0 ||
+                            std::ranges::count(config.devices, address, &DeviceConfig::address) > 0;
+      if (!is_known) out.push_back(address);
+    }
+    break;
+  }
+  return out;
 }
 
 }  // namespace
@@ -98,6 +124,7 @@ void Recognition::cancel_all() {
     task->reset();
   }
   look_ = Look::none;
+  proxies_.reset();
   look_again_ = false;
   next_.reset();
   doubt_.reset();
@@ -121,7 +148,7 @@ Recognition::Answer Recognition::ask(Glance since) {
 }
 
 Finding Recognition::judge_in_use(const std::vector<MacAddress>& macs) {
-  Finding finding = judge(macs, device_.mac);
+  Finding finding = judge(macs, device_.macs);
   if (is_another(finding.kind)) {
     next_.reset();
     state_ = State::another;
@@ -138,7 +165,7 @@ void Recognition::look_for_neighbours() {
 }
 
 bool Recognition::look_for_serial() {
-  if (guard_device(device_.address, device_.known_by(), desk_.host())) return false;
+  if (guard_device(device_, desk_.host())) return false;
   look_ = Look::serial;
   task_ = desk_.new_task(session_);
   desk_.emit(ReadSerial{*task_,
@@ -151,14 +178,48 @@ bool Recognition::look_for_serial() {
 }
 
 std::optional<Finding> Recognition::handle(const NeighboursFound& found, Instant now) {
-  if (glance_ == found.task) return glanced(judge(found.macs, device_.mac), now);
+  if (glance_ == found.task) return glanced(judge(found.macs, device_.macs), now);
   if (task_ != found.task) return std::nullopt;
   task_.reset();
-  Finding finding = judge(found.macs, device_.mac);
+  if (proxies_) return handle_proxies(found, now);
+  Finding finding = judge(found.macs, device_.macs);
   if (finding.kind == Finding::Kind::described && device_.serial) {
     if (look_for_serial()) return std::nullopt;
     finding.kind = Finding::Kind::no_snmp;
   }
+  if (is_another(finding.kind) && look_for_proxies(finding)) return std::nullopt;
+  return finished(std::move(finding), now);
+}
+
+// Only before anything is open: later, the session ends at once, whoever it is.
+bool Recognition::look_for_proxies(const Finding& finding) {
+  if (state_ != State::unknown || ended_ || device_.macs.empty()) return false;
+  ProxySearch search{.finding = finding, .answered_all = finding.macs, .left = {}};
+  std::erase_if(search.answered_all, [&](const MacAddress& mac) { return std::ranges::count(device_.macs, mac) > 0; });
+  search.left = addresses_of_nobody(device_.address, desk_.host(), desk_.config);
+  if (search.left.size() < 2) return false;
+  proxies_ = std::move(search);
+  look_ = Look::proxies;
+  ask_for_nobody();
+  return true;
+}
+
+void Recognition::ask_for_nobody() {
+  task_ = desk_.new_task(session_);
+  desk_.emit(LookupNeighbour{*task_, proxies_->left.back(), proxy_timeout, Neighbours::all});
+  proxies_->left.pop_back();
+}
+
+std::optional<Finding> Recognition::handle_proxies(const NeighboursFound& found, Instant now) {
+  std::erase_if(proxies_->answered_all,
+                [&](const MacAddress& mac) { return std::ranges::count(found.macs, mac) == 0; });
+  if (!proxies_->answered_all.empty() && !proxies_->left.empty()) {
+    ask_for_nobody();
+    return std::nullopt;
+  }
+  Finding finding = std::move(proxies_->finding);
+  if (!proxies_->answered_all.empty()) finding.proxy = proxies_->answered_all.front();
+  proxies_.reset();
   return finished(std::move(finding), now);
 }
 

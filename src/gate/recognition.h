@@ -15,6 +15,10 @@
 // when this host's networks have changed. However often they change, a check that is under way ends, and another one
 // follows; while none of them counts, dials wait for ten seconds and are then treated as if it were silent.
 //
+// Where somebody else answers for the address as it is opened, and over IPv4, two addresses of the same network that
+// nobody should have are asked for as well: who answers for those too is a router with proxy ARP (RFC 1027), and the
+// person is told so. It is not the device, though.
+//
 // Before every dial there is a glance at the one hardware address that is in use, and another one before the connected
 // socket is handed over: who takes the address in between gets a connection, and nothing over it.
 // (Threat model: D3; attack cases PRN-09, PRN-13.)
@@ -43,6 +47,8 @@ struct Finding {  // what a check came to
   Kind kind = Kind::described;
   std::vector<MacAddress> macs = {};  // other_mac, several_macs
   std::string serial = {};            // other_serial; no_serial: what came instead, for people
+  // Of those that are not described: one that answers for addresses that nobody has as well. A router with proxy ARP.
+  std::optional<MacAddress> proxy = {};
 };
 bool is_silence(Finding::Kind kind);
 bool is_another(Finding::Kind kind);
@@ -56,6 +62,7 @@ class Recognition {
   static constexpr Duration dial_is_slow = seconds(1);        // a device that lives answers sooner
   static constexpr Duration neighbour_timeout = seconds(3);
   static constexpr Duration unknown_max = seconds(10);  // so long dials wait
+  static constexpr Duration proxy_timeout = milliseconds(800);
   static constexpr Duration serial_timeout = pair::serial_wait + seconds(1);
 
   Recognition(SessionId session, const DeviceConfig& device, Desk& desk)
@@ -76,7 +83,7 @@ class Recognition {
   // Whether the device may be dialled. `later`: a look is under way; ask again after the next finding or news.
   enum class Answer : std::uint8_t { yes, later, no };
   Answer ask(Glance since);
-  bool needs_glance() const { return device_.mac && is_on_link(); }
+  bool needs_glance() const { return !device_.macs.empty() && is_on_link(); }
   // What the hardware address tells that the kernel uses now, of a device that needs a glance.
   Finding judge_in_use(const std::vector<MacAddress>& macs);
   bool is_another_device() const { return state_ == State::another; }
@@ -88,10 +95,13 @@ class Recognition {
 
  private:
   enum class State : std::uint8_t { unknown, recognised, silent, another };
-  enum class Look : std::uint8_t { none, neighbours, serial };
+  enum class Look : std::uint8_t { none, neighbours, serial, proxies };
 
   void look_for_neighbours();
-  bool look_for_serial();  // false if the address may not be dialled
+  bool look_for_serial();                         // false if the address may not be dialled
+  bool look_for_proxies(const Finding& finding);  // false if that would tell nothing
+  void ask_for_nobody();
+  std::optional<Finding> handle_proxies(const NeighboursFound& found, Instant now);
   std::optional<Finding> glanced(Finding finding, Instant now);
   std::optional<Finding> finished(Finding finding, Instant now);
   bool is_on_link() const { return gate::is_on_link(device_.address, desk_.host()); }
@@ -103,6 +113,12 @@ class Recognition {
   pair::SnmpVersion snmp_version_ = pair::SnmpVersion::v2c;  // in which the device answered last
   Look look_ = Look::none;                                   // under way
   std::optional<TaskId> task_;
+  struct ProxySearch {
+    Finding finding;  // what is told at its end
+    std::vector<MacAddress> answered_all;
+    std::vector<IpAddress> left;  // to be asked for
+  };
+  std::optional<ProxySearch> proxies_;
   bool look_again_ = false;  // this host's networks have changed since it began
   Instant began_;
   std::optional<Instant> ended_;  // the last one

@@ -12,12 +12,25 @@ std::string joined(const std::vector<std::string>& list) {
   return out;
 }
 
+std::string texts(const std::vector<MacAddress>& macs) {
+  std::vector<std::string> out;
+  for (const MacAddress& mac : macs) out.push_back(mac.text());
+  return joined(out);
+}
+
 std::string detail(const std::string& text) {
   return text.empty() ? "" : " (" + text + ")";
 }
 
 Session::Ending ending(std::string why, ExitCode code, std::string sentence) {
   return {.why = std::move(why), .code = code, .sentence = std::move(sentence), .by = {}};
+}
+
+std::string engineer_line(const EngineerStatus& engineer) {
+  if (engineer.path == "none") return "  away       " + engineer.engineer + ", not connected";
+  if (!engineer.last_heard.empty()) return "  silent     " + engineer.engineer + ", last heard " + engineer.last_heard;
+  const std::string through = engineer.through.empty() ? "" : " through " + engineer.through;
+  return "  connected  " + engineer.engineer + ", path " + engineer.path + through;
 }
 
 std::string engineers_text(const DeviceStatus& status) {
@@ -124,18 +137,22 @@ Session::Ending other_device_ending(const DeviceConfig& device, const Finding& f
                    "What answers at " + address + " has serial number " + finding.serial + ", not " +
                        device.serial.value_or("") + "; check address and serial of " + device.name + ".");
   }
-  if (finding.kind == Finding::Kind::several_macs) {
-    std::vector<std::string> macs;
-    for (const MacAddress& mac : finding.macs) macs.push_back(mac.text());
-    return because(
-        "more than one device answers at the address: " + joined(macs),
-        "More than one device answers at " + address + ": " + joined(macs) + "; give the others another address.");
+  std::string what_to_do =
+      "if that is " + device.name + " as well (its Wi-Fi, its cable, a sleep proxy), list both in its mac";
+  if (finding.proxy) {
+    what_to_do = finding.proxy->text() +
+                 " answers for addresses that nobody has, too: it is a router with proxy ARP; "
+                 "have that switched off there for this network, since packets to " +
+                 device.name + " may go to it";
   }
-  const std::string mac = finding.macs.empty() ? "" : finding.macs.front().text();
-  return because("another device than the described one answers at the address: " + mac,
-                 "What answers at " + address + " is not the device with MAC address " +
-                     (device.mac ? device.mac->text() : "") + " but " + mac + "; check address and mac of " +
-                     device.name + ".");
+  if (finding.kind == Finding::Kind::several_macs) {
+    return because("more than one device answers at the address: " + texts(finding.macs),
+                   "More than one device answers at " + address + ": " + texts(finding.macs) + "; " + what_to_do +
+                       (finding.proxy ? "." : ", or give the others another address."));
+  }
+  return because("another device than the described one answers at the address: " + texts(finding.macs),
+                 "What answers at " + address + " is not the device with MAC address " + texts(device.macs) + " but " +
+                     texts(finding.macs) + "; check address and mac of " + device.name + "; " + what_to_do + ".");
 }
 
 std::string silence_sentence(const DeviceConfig& device, Finding::Kind silence, WallTime since) {
@@ -245,11 +262,7 @@ std::string status_text(const Reply& reply) {
     out += ".\n";
     if (!each.name.empty()) out += "  node       " + each.name + ", " + joined(each.addresses) + "\n";
     out += "  engineers  " + engineers_text(each) + "\n  services   " + joined(each.services) + "\n";
-    for (const EngineerStatus& path : each.paths) {
-      out += "  connected  " + path.engineer + ", path " + path.path;
-      if (!path.through.empty()) out += " through " + path.through;
-      out += "\n";
-    }
+    for (const EngineerStatus& path : each.paths) out += engineer_line(path) + "\n";
     if (each.ends_soon) out += "  warning    " + ends_soon_sentence(each.device) + "\n";
     if (!each.problem.empty()) out += "  problem    " + each.problem + "\n";
     if (!each.device_problem.empty()) out += "  device     " + each.device_problem + "\n";

@@ -219,7 +219,7 @@ void Session::host_changed(WallTime wall, Instant now) {
     if (is_opening()) return end(unknown_host_ending(desk_.host_trouble()), wall, now);
     return sockets_are_void();
   }
-  const auto refusal = guard_device(device_.address, device_.known_by(), desk_.host());
+  const auto refusal = guard_device(device_, desk_.host());
   if (refusal || !desk_.host_fits()) return trouble(Errands::Trouble::guard_refuses, wall, now);
   recognition_.host_changed(now);
   sockets_are_void();

@@ -129,7 +129,7 @@ class Session {
   void on(const pair::Admit& m, WallTime wall, Instant now);
   void on(const pair::Registered& m, WallTime wall, Instant now);
   void on(const pair::Online& m, WallTime wall, Instant now);
-  void on(const pair::PathReport& m, WallTime, Instant) { admissions_.path_changed(m); }
+  void on(const pair::PathReport& m, WallTime wall, Instant) { admissions_.path_changed(m, wall); }
   void on(const pair::FlowClosed& m, WallTime wall, Instant) { finished(m, wall); }
   void on(const pair::Refused& m, WallTime wall, Instant now) { errands_.handle(m, wall, now); }
   void on(const pair::Problem& m, WallTime wall, Instant now);

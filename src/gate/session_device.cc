@@ -6,6 +6,16 @@
 
 namespace quoin::gate {
 
+namespace {
+
+std::string joined_macs(const DeviceConfig& device) {
+  std::string out;
+  for (const MacAddress& mac : device.macs) out += (out.empty() ? "" : ", ") + mac.text();
+  return out;
+}
+
+}  // namespace
+
 void Session::handle(NeighboursFound&& result, WallTime wall, Instant now) {
   if (!errands_.awaits(result)) return found(recognition_.handle(result, now), wall, now);
   if (past_deadline(wall, now)) return;
@@ -44,7 +54,7 @@ void Session::recognised(WallTime wall) {
   phase_ = Phase::recording;
   grant_ = desk_.audit.add(WarrantOpened{.device = device_.name,
                                          .address = device_.address.text(),
-                                         .mac = device_.mac ? device_.mac->text() : "",
+                                         .mac = joined_macs(device_),
                                          .services = service_names(warrant_.services),
                                          .engineers = warrant_.engineers,
                                          .opened_by = warrant_.opened_by,

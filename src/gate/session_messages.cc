@@ -63,7 +63,7 @@ void Session::trouble(Errands::Trouble trouble, WallTime wall, Instant now) {
     case Errands::Trouble::none: return;
     case Errands::Trouble::broke_rules: return end_and_kill(rules_ending("a request that may not be made"), wall, now);
     case Errands::Trouble::guard_refuses: {
-      const auto refusal = guard_device(device_.address, device_.known_by(), desk_.host());
+      const auto refusal = guard_device(device_, desk_.host());
       const std::string what = refusal ? sentence_of(*refusal, device_.address) : "this host has too many networks";
       return end({.why = "the dial guard refuses the device: " + what,
                   .code = ExitCode::refused,
@@ -215,7 +215,8 @@ DeviceStatus Session::status(WallTime wall, Instant now) const {
     out.paths.push_back({.engineer = node.login,
                          .node_key = key.text(),
                          .path = words[static_cast<std::size_t>(node.path)],
-                         .through = pair::printable(node.through, 64)});
+                         .through = pair::printable(node.through, 64),
+                         .last_heard = node.silent_since ? calendar_text(*node.silent_since) : ""});
   }
   return out;
 }

@@ -164,7 +164,7 @@ TEST(AdmissionsAlone, a_crowd_of_strangers_does_not_shut_a_named_engineer_out) {
 TEST_F(SessionAlone, a_session_looks_at_the_lock_with_each_message_itself) {
   Session session(1, *desk_.config.device("mfp"), warrant(), desk_, now);
   session.begin(now);
-  session.handle(NeighboursFound{effects<LookupNeighbour>().at(0).task, {*desk_.config.device("mfp")->mac}}, wall, now);
+  session.handle(NeighboursFound{effects<LookupNeighbour>().at(0).task, desk_.config.device("mfp")->macs}, wall, now);
   write_records();
   session.records_written(wall, now);
   session.child_started(wall, now);
@@ -187,7 +187,7 @@ TEST_F(SessionAlone, a_session_looks_at_the_lock_with_each_message_itself) {
 TEST_F(SessionAlone, a_tunnel_that_comes_up_after_its_session_ended_is_killed_and_told_nothing) {
   Session session(1, *desk_.config.device("mfp"), warrant(), desk_, now);
   session.begin(now);
-  session.handle(NeighboursFound{effects<LookupNeighbour>().at(0).task, {*desk_.config.device("mfp")->mac}}, wall, now);
+  session.handle(NeighboursFound{effects<LookupNeighbour>().at(0).task, desk_.config.device("mfp")->macs}, wall, now);
   write_records();
   session.records_written(wall, now);
   ASSERT_EQ(effects<StartChild>().size(), 1U);

@@ -9,7 +9,7 @@ namespace quoin::gate {
 
 SimulatedEdge::SimulatedEdge(Config settings, HostView view) : config(std::move(settings)), host(std::move(view)) {
   for (const DeviceConfig& device : config.devices) {
-    if (device.mac) neighbours[device.address] = {*device.mac};
+    if (!device.macs.empty()) neighbours[device.address] = {device.macs.front()};
     if (device.serial) snmp[device.address] = {device.community, *device.serial};
   }
   restart();
@@ -117,14 +117,13 @@ void SimulatedEdge::perform(Effect effect) {
     if (close->reset) reset_handles.insert(close->handle);
   }
   if (auto* resolve = std::get_if<Resolve>(&effect)) {
-    inputs_.push_back(Resolved{resolve->task, names[resolve->host]});
+    inputs_.push_back(Resolved{resolve->task, names[resolve->host], name_servers_are_silent});
   }
   if (auto* ping = std::get_if<Ping>(&effect)) {
     pings.push_back(*ping);
     const bool pinned =
         std::ranges::find(config.devices, ping->address, &DeviceConfig::address) != config.devices.end();
-    promise(knows_host_ && pinned && !guard_device(ping->address, known_by(ping->address), host),
-            "only devices are pinged");
+    promise(knows_host_ && pinned && !guard_device(device_at(ping->address), host), "only devices are pinged");
     inputs_.push_back(Pinged{ping->task, answers_pings});
   }
   if (auto* lookup = std::get_if<LookupNeighbour>(&effect)) on(*lookup);
@@ -153,8 +152,8 @@ void SimulatedEdge::perform(Effect effect) {
   if (std::get_if<Finished>(&effect) != nullptr) finished = true;
 }
 
-KnownBy SimulatedEdge::known_by(const IpAddress& device) const {
-  return std::ranges::find(config.devices, device, &DeviceConfig::address)->known_by();
+const DeviceConfig& SimulatedEdge::device_at(const IpAddress& address) const {
+  return *std::ranges::find(config.devices, address, &DeviceConfig::address);
 }
 
 bool SimulatedEdge::identifies_a_device(std::string_view sentence) const {
@@ -177,8 +176,8 @@ void SimulatedEdge::on(const LookupNeighbour& effect) {
 
 void SimulatedEdge::on(const ReadSerial& effect) {
   readings.push_back(effect);
-  const bool may_be_asked = knows_host_ && is_device(effect.device) &&
-                            !guard_device(effect.device.address, known_by(effect.device.address), host);
+  const bool may_be_asked =
+      knows_host_ && is_device(effect.device) && !guard_device(device_at(effect.device.address), host);
   promise(may_be_asked && effect.device.port == 161, "only devices are asked by SNMP");
   pair::SerialAnswer answer;
   const auto agent = snmp.find(effect.device.address);
@@ -310,12 +309,12 @@ void SimulatedEdge::on(const Dial& effect) {
     promise(is_proxy == !effect.through_proxy_to.empty(), "nobody but the proxy is asked to connect");
     promise(knows_host_ || is_proxy || is_control, "only control is dialled while the host's networks are not known");
     const bool is_server = is_proxy || is_control || guard.allows(to, path::EndpointUse::relay_or_stun);
-    promise(is_device(to) ? !guard_device(to.address, known_by(to.address), host) : is_server,
+    promise(is_device(to) ? !guard_device(device_at(to.address), host) : is_server,
             "only devices, control and relays are dialled");
     if (!is_device(to)) continue;
     promise(effect.candidates.size() == 1, "a device has one address");
-    const DeviceConfig& device = *std::ranges::find(config.devices, to.address, &DeviceConfig::address);
-    promise(effect.stays_on_link || !device.mac || device.routed_bridge,
+    const DeviceConfig& device = device_at(to.address);
+    promise(effect.stays_on_link || device.macs.empty() || device.routed_bridge,
             "what must be on link is sent to with one hop");
     promise(std::ranges::none_of(held_appends_, &AppendAudit::sync),
             "nothing is dialled while a grave record is pending");

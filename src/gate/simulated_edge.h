@@ -42,6 +42,7 @@ class SimulatedEdge {
   std::map<IpAddress, SnmpAgent> snmp;
   std::map<std::string, std::vector<IpAddress>> names;
   std::set<Endpoint> listening;  // who accepts; others refuse
+  bool name_servers_are_silent = false;
   std::map<Endpoint, pair::Unanswered> dial_fails;
   bool is_behind_router = false;  // that is what made it fail
   bool answers_pings = true;
@@ -135,7 +136,7 @@ class SimulatedEdge {
   void append(const AppendAudit& effect);
   AuditVerdict verify_audit() const;
   void promise(bool kept, const char* what);
-  KnownBy known_by(const IpAddress& device) const;
+  const DeviceConfig& device_at(const IpAddress& address) const;
   bool identifies_a_device(std::string_view sentence) const;
   HandleId new_handle();
 

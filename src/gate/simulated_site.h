@@ -18,8 +18,8 @@ inline Config site_config() {
   config.relay.allow = {*Prefix::parse("10.1.2.3/32")};
   config.warrant.longest = hours(4);
   config.warrant.engineers = {"alice@example.com", "bob@example.com"};
-  config.devices = {{"mfp", at("192.168.77.21"), *MacAddress::parse("02:da:00:00:4d:15")},
-                    {"laser", at("192.168.77.22"), *MacAddress::parse("02:da:00:00:4d:16")}};
+  config.devices = {{"mfp", at("192.168.77.21"), {*MacAddress::parse("02:da:00:00:4d:15")}},
+                    {"laser", at("192.168.77.22"), {*MacAddress::parse("02:da:00:00:4d:16")}}};
   return config;
 }
 

@@ -15,11 +15,12 @@ namespace quoin::io {
 namespace {
 
 constexpr std::array kept_by_gate = {
-    CAP_NET_RAW,   // ARP requests and neighbour solicitations of its own, echo requests to the device
-    CAP_SETUID,    // each tunnel, resolver and quoin-snmp is a user of its own
-    CAP_SETGID,    // and of a group of its own
-    CAP_KILL,      // and is killed all the same
-    CAP_IPC_LOCK,  // its memory stays out of swap also where RLIMIT_MEMLOCK could not be raised
+    CAP_NET_RAW,           // ARP requests and neighbour solicitations of its own, echo requests to the device
+    CAP_SETUID,            // each tunnel, resolver and quoin-snmp is a user of its own
+    CAP_SETGID,            // and of a group of its own
+    CAP_KILL,              // and is killed all the same
+    CAP_NET_BIND_SERVICE,  // ports below 1024 towards a printer's LPD service, which may take no others
+    CAP_IPC_LOCK,          // its memory stays out of swap also where RLIMIT_MEMLOCK could not be raised
 };
 
 using Sets = std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3>;

@@ -49,9 +49,10 @@ DialError error_of(int code) {
   }
 }
 
-Descriptor open_socket(const Endpoint& to, int type) {
+Descriptor open_socket(const Endpoint& to, int type, Egress egress) {
   const int family = to.address.is_v4() ? AF_INET : AF_INET6;
-  return Descriptor(socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  Descriptor made(socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  return made && set_egress(made, to.address.version(), egress) ? std::move(made) : Descriptor();
 }
 
 void hear_icmp(int socket, IpVersion version, bool on) {
@@ -90,89 +91,129 @@ int start_connecting(const Descriptor& socket, const Endpoint& to) {
   return connect(socket.number(), target, address.length) == 0 ? 0 : errno;
 }
 
+// 0, or why it is not to be had. Ports that only connections have that are ending, or that lead elsewhere, can be had
+// (SO_REUSEADDR); connecting then fails with EADDRNOTAVAIL where this very connection exists.
+int bind_port(const Descriptor& socket, IpVersion version, std::uint16_t port) {
+  const int on = 1;
+  setsockopt(socket.number(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  const SocketAddress any({version == IpVersion::v4 ? *IpAddress::parse("0.0.0.0") : *IpAddress::parse("::"), port});
+  return bind(socket.number(), reinterpret_cast<const sockaddr*>(any.bytes.data()), any.length) == 0 ? 0 : errno;
+}
+
+// In the order in which they are tried: the one that is wanted, LPD's own, and all others that programs take when they
+// ask for a privileged one (rresvport(3)).
+std::uint16_t privileged_port(std::uint16_t wanted, std::size_t attempt) {
+  constexpr std::size_t lpd_first = 721, lpd_ports = 11, highest = 1023;
+  if (attempt == 0) return wanted;
+  if (attempt <= lpd_ports) return static_cast<std::uint16_t>(lpd_first + attempt - 1);
+  return static_cast<std::uint16_t>(highest - (attempt - lpd_ports - 1));
+}
+constexpr std::size_t privileged_ports_tried_max = 1 + 11 + 512;  // down to 512
+constexpr std::uint16_t first_unprivileged_port = 1024;
+
 }  // namespace
 
-bool keep_within(const Descriptor& socket, IpVersion version, Reach reach) {
+bool set_egress(const Descriptor& socket, IpVersion version, Egress egress) {
   const int hops = 1;
-  if (reach == Reach::anywhere) return true;
+  if (egress.interface != 0 &&
+      setsockopt(socket.number(), SOL_SOCKET, SO_BINDTOIFINDEX, &egress.interface, sizeof egress.interface) != 0) {
+    return false;
+  }
+  if (egress.reach == Reach::anywhere) return true;
   return version == IpVersion::v4
              ? setsockopt(socket.number(), IPPROTO_IP, IP_TTL, &hops, sizeof hops) == 0
              : setsockopt(socket.number(), IPPROTO_IPV6, IPV6_UNICAST_HOPS, &hops, sizeof hops) == 0;
 }
 
-Dial::Dial(Loop& loop, std::vector<Endpoint> endpoints, Duration each_within, Done done, Reach reach)
+Dial::Dial(Loop& loop, std::vector<Endpoint> endpoints, Duration within, Done done, DialOptions options)
     : loop_(loop),
       endpoints_(std::move(endpoints)),
-      each_within_(each_within),
       done_(std::move(done)),
-      reach_(reach),
-      timer_(loop, [this] {
-        error_ = DialError::timed_out;
-        next();
-      }) {
+      options_(options),
+      patience_(loop, [this] { finish(failure(DialError::timed_out)); }),
+      next_(loop, [this] { next(); }) {
   assert(!endpoints_.empty() && endpoints_.size() <= endpoints_max);
+  patience_.set(now() + within);
   loop.post([this, alive = std::weak_ptr(alive_)] {
     if (!alive.expired()) next();
   });
 }
 
 void Dial::next() {
-  attempt_.reset();
-  timer_.clear();
-  while (tried_ < endpoints_.size()) {
-    const Endpoint& to = endpoints_[tried_++];
-    Descriptor socket = open_socket(to, SOCK_STREAM);
-    if (!socket || !keep_within(socket, to.address.version(), reach_)) {
-      error_ = DialError::failed;
+  next_.clear();
+  while (attempts_.size() < endpoints_.size()) {
+    const std::size_t index = attempts_.size();
+    auto socket = begin(endpoints_[index]);
+    attempts_.emplace_back();
+    if (!socket) {
+      error_ = socket.error();
       continue;
     }
+    attempts_.back() = std::make_unique<Readiness>(loop_, std::move(*socket));
+    under_way_++;
+    if (attempts_.size() < endpoints_.size()) next_.set(now() + attempt_delay);
+    return attempts_.back()->wait_writable([this, index] { connected(index); });
+  }
+  if (under_way_ == 0) finish(failure(error_));
+}
+
+Result<Descriptor, DialError> Dial::begin(const Endpoint& to) const {
+  bool is_privileged = options_.local_port != 0 && options_.local_port < first_unprivileged_port;
+  for (std::size_t attempt = 0;; attempt++) {
+    Descriptor socket = open_socket(to, SOCK_STREAM, options_.egress);
+    if (!socket) return failure(DialError::failed);
     // Its last close waits for nothing then, whoever has it, and a holder that is killed leaves nothing behind that is
     // still sent. An end in order is the holder's to wait for (io/tcp_stream.h).
     reset_at_close(socket.number());
     const int on = 1;
     setsockopt(socket.number(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     keep_alive(socket.number());
-    if (reach_ == Reach::own_link) hear_icmp(socket.number(), to.address.version(), true);
-    const int code = start_connecting(socket, to);
-    if (code == 0) return finish(Dialled{std::move(socket), to});
-    if (code != EINPROGRESS) {
-      error_ = error_of(code);
-      continue;
+    if (options_.egress.reach == Reach::own_link) hear_icmp(socket.number(), to.address.version(), true);
+    is_privileged = is_privileged && attempt < privileged_ports_tried_max;
+    if (is_privileged) {
+      const int code = bind_port(socket, to.address.version(), privileged_port(options_.local_port, attempt));
+      if (code == EADDRINUSE) continue;
+      is_privileged = code == 0;  // or there is no right to any
     }
-    timer_.set(now() + each_within_);
-    attempt_ = std::make_unique<Readiness>(loop_, std::move(socket));
-    return attempt_->wait_writable([this] { connected(); });
+    const int code = start_connecting(socket, to);
+    if (is_privileged && (code == EADDRNOTAVAIL || code == EADDRINUSE)) continue;
+    if (code != 0 && code != EINPROGRESS) return failure(error_of(code));
+    return socket;
   }
-  finish(failure(error_));
 }
 
-void Dial::connected() {
+void Dial::connected(std::size_t index) {
+  Readiness& attempt = *attempts_[index];
+  const Endpoint& to = endpoints_[index];
+  const bool is_on_link = options_.egress.reach == Reach::own_link;
   int code = 0;
   socklen_t length = sizeof code;
-  if (getsockopt(attempt_->number(), SOL_SOCKET, SO_ERROR, &code, &length) != 0) code = errno;
-  const Endpoint& to = endpoints_[tried_ - 1];
+  if (getsockopt(attempt.number(), SOL_SOCKET, SO_ERROR, &code, &length) != 0) code = errno;
   if (code == 0) {
     // From then on such errors would end the connection.
-    if (reach_ == Reach::own_link) hear_icmp(attempt_->number(), to.address.version(), false);
-    return finish(Dialled{attempt_->release(), to});
+    if (is_on_link) hear_icmp(attempt.number(), to.address.version(), false);
+    return finish(Dialled{attempt.release(), to});
   }
   error_ = error_of(code);
   const bool is_behind_router =
-      reach_ == Reach::own_link && error_ == DialError::unreachable && was_stopped_by_router(attempt_->number());
+      is_on_link && error_ == DialError::unreachable && was_stopped_by_router(attempt.number());
   if (is_behind_router) error_ = DialError::behind_router;
+  attempts_[index].reset();
+  under_way_--;
   next();
 }
 
 void Dial::finish(Result<Dialled, DialError> result) {
-  attempt_.reset();
-  timer_.clear();
+  attempts_.clear();
+  patience_.clear();
+  next_.clear();
   Done done = std::move(done_);
   done(std::move(result));
 }
 
-Result<Descriptor, DialError> connect_udp(const Endpoint& to, Reach reach) {
-  Descriptor socket = open_socket(to, SOCK_DGRAM);
-  if (!socket || !keep_within(socket, to.address.version(), reach)) return failure(DialError::failed);
+Result<Descriptor, DialError> connect_udp(const Endpoint& to, Egress egress) {
+  Descriptor socket = open_socket(to, SOCK_DGRAM, egress);
+  if (!socket) return failure(DialError::failed);
   const int code = start_connecting(socket, to);
   if (code != 0) return failure(error_of(code));
   return socket;

@@ -1,11 +1,13 @@
 #include <optional>
 #include <string>
+#include <thread>
 
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "io/capabilities.h"
 #include "io/clock.h"
 #include "io/dial.h"
 #include "io/isolated_network.h"
@@ -45,12 +47,12 @@ Endpoint nobody() {
 
 class DialTest : public testing::Test {
  protected:
-  Result<Dialled, DialError> dial(std::vector<Endpoint> endpoints, Duration each_within = seconds(10),
-                                  Reach reach = Reach::anywhere) {
+  Result<Dialled, DialError> dial(std::vector<Endpoint> endpoints, Duration within = seconds(10),
+                                  DialOptions options = {}) {
     std::optional<Result<Dialled, DialError>> outcome;
     Dial attempt(
-        loop, std::move(endpoints), each_within,
-        [&](Result<Dialled, DialError> result) { outcome = std::move(result); }, reach);
+        loop, std::move(endpoints), within, [&](Result<Dialled, DialError> result) { outcome = std::move(result); },
+        options);
     EXPECT_TRUE(run_until(loop, [&] { return outcome.has_value(); }));
     return outcome ? std::move(*outcome) : failure(DialError::failed);
   }
@@ -77,7 +79,7 @@ int option(const Descriptor& socket, int level, int name) {
 TEST_F(DialTest, what_stays_on_its_link_has_one_hop_to_live) {
   for (const char* address : {"127.0.0.1", "::1"}) {
     Listener listener(address);
-    const auto tcp = dial({listener.endpoint}, seconds(10), Reach::own_link);
+    const auto tcp = dial({listener.endpoint}, seconds(10), {.egress = Reach::own_link});
     const auto udp = connect_udp(listener.endpoint, Reach::own_link);
     const auto far = dial({listener.endpoint});
     ASSERT_TRUE(tcp && udp && far);
@@ -99,7 +101,7 @@ TEST_F(DialTest, tells_that_a_router_stands_between) {
   ASSERT_TRUE(command_here("ip route add 198.51.100.0/24 via 192.0.2.2"));
   ASSERT_TRUE(command_here("ip route add 2001:db8:5::/64 via 2001:db8:1::2"));
   for (const char* address : {"198.51.100.1", "2001:db8:5::1"}) {
-    const auto dialled = dial({{*IpAddress::parse(address), 9100}}, seconds(10), Reach::own_link);
+    const auto dialled = dial({{*IpAddress::parse(address), 9100}}, seconds(10), {.egress = Reach::own_link});
     ASSERT_FALSE(dialled);
     EXPECT_EQ(dialled.error(), DialError::behind_router) << address;
   }
@@ -121,6 +123,62 @@ TEST_F(DialTest, goes_on_to_the_next_endpoint) {
   const auto dialled = dial({nobody(), listener.endpoint});
   ASSERT_TRUE(dialled);
   EXPECT_EQ(dialled->to, listener.endpoint);
+}
+
+// A name whose first address is of a family that leads nowhere.
+TEST_F(DialTest, does_not_wait_for_an_endpoint_that_is_silent_when_the_next_one_answers) {
+  if (!neighbour_is_there()) GTEST_SKIP() << "needs a network of its own (root)";
+  ASSERT_TRUE(command_here("ip neigh replace 192.0.2.77 lladdr 02:00:00:00:00:77 nud permanent dev near"));
+  const Endpoint silent{*IpAddress::parse("192.0.2.77"), 80};
+  Listener listener("127.0.0.1");
+  const auto dialled = dial({silent, nobody(), listener.endpoint}, hours(1));
+  ASSERT_TRUE(dialled);
+  EXPECT_EQ(dialled->to, listener.endpoint);
+  const auto refused = dial({silent, nobody()}, milliseconds(600));  // and all of them have the whole time
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error(), DialError::timed_out);
+}
+
+std::uint16_t local_port(const Descriptor& socket) {
+  SocketAddress own;
+  socklen_t length = SocketAddress::bytes_max;
+  EXPECT_EQ(getsockname(socket.number(), reinterpret_cast<sockaddr*>(own.bytes.data()), &length), 0);
+  own.length = length;
+  return own.endpoint().port;
+}
+
+TEST_F(DialTest, from_a_privileged_port_comes_from_that_or_another_one) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs root, for ports below 1024";
+  for (const char* address : {"127.0.0.1", "::1"}) {
+    Listener listener(address);
+    const auto first = dial({listener.endpoint}, seconds(10), {.local_port = 731});
+    ASSERT_TRUE(first);
+    EXPECT_EQ(local_port(first->socket), 731);
+    const auto second = dial({listener.endpoint}, seconds(10), {.local_port = 731});  // at the same time
+    ASSERT_TRUE(second);
+    EXPECT_NE(local_port(second->socket), 731);
+    EXPECT_LT(local_port(second->socket), 1024);
+    const auto ordinary = dial({listener.endpoint}, seconds(10), {.local_port = 1024});
+    ASSERT_TRUE(ordinary);
+    EXPECT_GE(local_port(ordinary->socket), 1024);
+  }
+}
+
+TEST_F(DialTest, from_a_privileged_port_that_this_process_may_not_have_comes_from_any) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs root, to give up a right of it";
+  Listener listener("127.0.0.1");
+  std::uint16_t port = 0;
+  std::thread without([&] {  // capabilities are each thread's own
+    EXPECT_TRUE(give_up_capabilities_except({}));
+    Loop own;
+    std::optional<Result<Dialled, DialError>> outcome;
+    Dial attempt(own, {listener.endpoint}, seconds(10), [&](auto result) { outcome = std::move(result); },
+                 {.local_port = 731});
+    EXPECT_TRUE(run_until(own, [&] { return outcome.has_value(); }));
+    if (outcome && *outcome) port = local_port((*outcome)->socket);
+  });
+  without.join();
+  EXPECT_GE(port, 1024);
 }
 
 TEST_F(DialTest, tells_that_nobody_answers_there) {

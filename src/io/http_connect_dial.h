@@ -31,7 +31,7 @@ class HttpConnectDial {
  public:
   using Done = std::move_only_function<void(Result<Dialled, HttpConnectFailure>)>;
 
-  // The proxy's endpoints are tried one after the other until one takes the connection. `request` is wiped once
+  // The proxy's endpoints are raced. `request` is wiped once
   // written.
   HttpConnectDial(Loop& loop, std::vector<Endpoint> proxy, std::string request, Duration within, Done done);
   ~HttpConnectDial();

@@ -17,8 +17,7 @@ HttpConnectDial::HttpConnectDial(Loop& loop, std::vector<Endpoint> proxy, std::s
       request_(std::move(request)),
       done_(std::move(done)),
       timer_(loop, [this] { finish(failure(HttpConnectFailure{.what = What::timed_out})); }) {
-  const auto each_within = within / static_cast<std::int64_t>(proxy.size());
-  dial_ = std::make_unique<Dial>(loop, std::move(proxy), each_within, [this](Result<Dialled, DialError> connected) {
+  dial_ = std::make_unique<Dial>(loop, std::move(proxy), within, [this](Result<Dialled, DialError> connected) {
     if (!connected) return finish(failure(HttpConnectFailure{.what = What::not_reached, .dial = connected.error()}));
     reached(std::move(*connected));
   });

@@ -14,8 +14,8 @@ namespace {
 constexpr std::uint16_t discard_port = 9;
 
 // An empty datagram: the kernel has to find the neighbour to send it to.
-void make_the_kernel_ask(const IpAddress& address) {
-  const auto socket = connect_udp({address, discard_port}, Reach::own_link);
+void make_the_kernel_ask(const IpAddress& address, std::uint32_t bound_to) {
+  const auto socket = connect_udp({address, discard_port}, {Reach::own_link, bound_to});
   if (socket) send(socket->number(), nullptr, 0, MSG_DONTWAIT);
 }
 
@@ -34,7 +34,7 @@ NeighbourLookup::NeighbourLookup(Loop& loop, IpAddress address, Duration within,
 void NeighbourLookup::start() {
   auto netlink = RouteNetlink::open();
   if (!netlink) return finish(failure(NeighbourError::failed));
-  const auto route = netlink->route_to(address_);
+  const auto route = netlink->route_on_link(address_);
   if (!route) return finish(failure(NeighbourError::not_on_link));
   if (route->own) return finish(failure(NeighbourError::own_address));
   if (!route->direct) return finish(failure(NeighbourError::not_on_link));
@@ -51,7 +51,7 @@ void NeighbourLookup::start() {
   auto watching = RouteNetlink::watch_neighbours();
   if (!watching) return finish(failure(NeighbourError::failed));
   changes_ = std::make_unique<Readiness>(loop_, std::move(*watching));
-  make_the_kernel_ask(address_);
+  make_the_kernel_ask(address_, route->must_bind ? interface_ : 0);
   look();
 }
 

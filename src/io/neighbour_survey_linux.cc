@@ -90,7 +90,7 @@ NeighbourSurvey::NeighbourSurvey(Loop& loop, IpAddress address, Duration within,
 void NeighbourSurvey::start() {
   auto netlink = RouteNetlink::open();
   if (!netlink) return finish(failure(NeighbourError::failed));
-  const auto route = netlink->route_to(address_);
+  const auto route = netlink->route_on_link(address_);
   if (route && route->own) return finish(failure(NeighbourError::own_address));
   if (!route || !route->direct) return finish(failure(NeighbourError::not_on_link));
   interface_ = route->interface;

@@ -23,7 +23,7 @@ class Ping {
   static constexpr std::size_t payload_bytes_max = 1400;
   using Done = std::move_only_function<void(Result<Duration, PingError>)>;
   Ping(Loop& loop, Random& random, IpAddress to, std::size_t payload_bytes, Duration within, Done done,
-       Reach reach = Reach::anywhere);
+       Egress egress = {});
 
  private:
   bool open();
@@ -38,7 +38,7 @@ class Ping {
   bool raw_ = false;  // the kernel gives us the IPv4 header and everybody's replies
   Instant sent_{};
   Done done_;
-  Reach reach_;
+  Egress egress_;
   Timer timer_;
   std::unique_ptr<Readiness> socket_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);

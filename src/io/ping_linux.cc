@@ -62,12 +62,13 @@ bool says_unreachable(int code) {
 
 }  // namespace
 
-Ping::Ping(Loop& loop, Random& random, IpAddress to, std::size_t payload_bytes, Duration within, Done done, Reach reach)
+Ping::Ping(Loop& loop, Random& random, IpAddress to, std::size_t payload_bytes, Duration within, Done done,
+           Egress egress)
     : loop_(loop),
       to_(to),
       request_(echo_request(to.is_v4(), payload_bytes, random)),
       done_(std::move(done)),
-      reach_(reach),
+      egress_(egress),
       timer_(loop, [this] { finish(failure(PingError::timed_out)); }) {
   assert(payload_bytes <= payload_bytes_max);
   timer_.set(now() + within);
@@ -87,7 +88,7 @@ bool Ping::open() {
     if (!made) return false;
     hear_only_replies(made.number(), to_.is_v4());
   }
-  if (!keep_within(made, to_.version(), reach_)) return false;
+  if (!set_egress(made, to_.version(), egress_)) return false;
   const int on = 1;  // so that soft errors, such as host unreachable, are told as well
   if (to_.is_v4()) {
     setsockopt(made.number(), IPPROTO_IP, IP_RECVERR, &on, sizeof on);

@@ -6,6 +6,7 @@
 #include <optional>
 #include <vector>
 
+#include "io/dial.h"
 #include "io/host_view.h"
 #include "io/neighbour.h"
 
@@ -34,8 +35,12 @@ class RouteNetlink {
     bool direct = false;                   // no gateway in between
     bool own = false;                      // to this host
     std::optional<IpAddress> source = {};  // of ours, that packets there would have
+    bool must_bind = false;                // only packets that are bound to `interface` leave by it
   };
-  Result<Route, SystemError> route_to(const IpAddress& address);
+  Result<Route, SystemError> route_to(const IpAddress& address, std::uint32_t interface = 0);  // 0: whichever it takes
+  // The same for an address in the network of one of this host's interfaces: by that interface, whatever route (of a
+  // VPN to a site with equal addresses) takes its packets elsewhere.
+  Result<Route, SystemError> route_on_link(const IpAddress& address);
 
   enum class Confirmed { never, before, now, failed };
   struct Neighbour {
@@ -57,5 +62,8 @@ class RouteNetlink {
 
   Descriptor socket_;
 };
+
+// How packets to a device leave that stands on one of this host's own links.
+Egress egress_on_link(const IpAddress& address);
 
 }  // namespace quoin::io

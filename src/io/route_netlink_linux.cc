@@ -222,12 +222,13 @@ Result<RouteNetlink::Routes, SystemError> RouteNetlink::routes() {
   return found;
 }
 
-Result<RouteNetlink::Route, SystemError> RouteNetlink::route_to(const IpAddress& address) {
+Result<RouteNetlink::Route, SystemError> RouteNetlink::route_to(const IpAddress& address, std::uint32_t interface) {
   rtmsg fixed{};
   fixed.rtm_family = family_of(address);
   fixed.rtm_dst_len = static_cast<std::uint8_t>(address.bytes().size() * 8);
   Request request(RTM_GETROUTE, 0, fixed);
   request.add(RTA_DST, address.bytes());
+  if (interface != 0) request.add(RTA_OIF, Bytes(reinterpret_cast<const std::byte*>(&interface), sizeof interface));
   Route route;
   TRY(ask(request.bytes(), [&](Bytes message) {
     Bytes attributes;
@@ -243,6 +244,23 @@ Result<RouteNetlink::Route, SystemError> RouteNetlink::route_to(const IpAddress&
     });
   }));
   return route;
+}
+
+Result<RouteNetlink::Route, SystemError> RouteNetlink::route_on_link(const IpAddress& address) {
+  auto route = route_to(address);
+  if (route && route->own) return route;
+  const auto own = TRY(addresses());
+  const InterfaceAddress* on_link = nullptr;
+  for (const InterfaceAddress& each : own) {
+    if (is_loopback(each.address) || !each.prefix.contains(address)) continue;
+    if (route && each.interface == route->interface && route->direct) return route;
+    if (on_link == nullptr || each.prefix.length() > on_link->prefix.length()) on_link = &each;
+  }
+  if (on_link == nullptr) return route;
+  auto bound = route_to(address, on_link->interface);
+  if (!bound || !bound->direct || bound->interface != on_link->interface) return route;
+  bound->must_bind = true;
+  return bound;
 }
 
 Result<RouteNetlink::Neighbour, SystemError> RouteNetlink::neighbour(std::uint32_t interface,
@@ -274,6 +292,13 @@ Result<void, SystemError> RouteNetlink::forget_neighbour(std::uint32_t interface
   Request request(RTM_DELNEIGH, NLM_F_ACK, fixed);
   request.add(NDA_DST, address.bytes());
   return ask(request.bytes(), [](Bytes) {});
+}
+
+Egress egress_on_link(const IpAddress& address) {
+  auto netlink = RouteNetlink::open();
+  if (!netlink) return Reach::own_link;
+  const auto route = netlink->route_on_link(address);
+  return {Reach::own_link, route && route->must_bind ? route->interface : 0};
 }
 
 }  // namespace quoin::io

@@ -282,6 +282,12 @@ bool Node::settle_wireguard(Instant now) {
 }
 
 // Where others should send to us is published once something that they send there arrives.
+std::optional<Instant> Node::last_heard(const crypto::NodePublicKey& peer) const {
+  const auto id = peers_.peer_of(peer);
+  const auto statistics = id ? wireguard_.statistics(*id) : std::nullopt;
+  return statistics ? statistics->last_received : std::nullopt;
+}
+
 void Node::home_may_be_up(Instant now) {
   const auto home = paths_.home_region();
   if (!home || !relays_.is_up(*home)) return;

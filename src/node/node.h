@@ -104,6 +104,7 @@ class Node {
   std::optional<crypto::NodePublicKey> peer_at(const IpAddress& address) const { return peers_.key_at(address); }
 
   std::string login_of(const crypto::NodePublicKey& peer) const { return peers_.login_of(peer); }
+  std::optional<Instant> last_heard(const crypto::NodePublicKey& peer) const;  // by something authentic
 
   std::optional<Event> poll_event() { return outbox_.poll(); }
   // Peers to be judged, one by one and at the owner's own pace; answer each with admit.

@@ -207,6 +207,11 @@ const crypto::NodePublicKey* Peers::key_of(wireguard::PeerId peer) const {
   return found == by_peer_.end() ? nullptr : &found->second;
 }
 
+std::optional<wireguard::PeerId> Peers::peer_of(const crypto::NodePublicKey& key) const {
+  const auto found = entries_.find(key);
+  return found == entries_.end() ? std::nullopt : found->second.peer;
+}
+
 std::string Peers::login_of(const crypto::NodePublicKey& key) const {
   const auto found = entries_.find(key);
   return found == entries_.end() ? "" : found->second.login;

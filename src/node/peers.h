@@ -42,7 +42,8 @@ class Peers {
   std::optional<wireguard::PeerId> peer_at(const IpAddress& address) const;
   std::optional<crypto::NodePublicKey> key_at(const IpAddress& address) const;
   const crypto::NodePublicKey* key_of(wireguard::PeerId peer) const;
-  std::string login_of(const crypto::NodePublicKey& key) const;  // empty: nobody's
+  std::optional<wireguard::PeerId> peer_of(const crypto::NodePublicKey& key) const;  // while admitted
+  std::string login_of(const crypto::NodePublicKey& key) const;                      // empty: nobody's
   std::optional<Instant> next_expiry() const;
 
  private:

@@ -29,7 +29,8 @@ struct RelayedDatagram {
 class RelayLinks {
  public:
   static constexpr Duration retry_pause_max = seconds(5);
-  static constexpr Duration open_time_max = seconds(10);  // from WantStream to stream_opened
+  static constexpr Duration open_time_max =
+      seconds(15);  // from WantStream to stream_opened: a name alone may take twelve
   // Only after so long a login counts as a success: a relay that takes one and hangs up is tried with growing pauses.
   static constexpr Duration steady_after = seconds(10);
 

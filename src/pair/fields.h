@@ -24,7 +24,7 @@ void fields(auto& on, Of<ResolveStun> auto& m) {
   on(m.request), on(m.host), on(m.ipv4), on(m.ipv6), on(m.port);
 }
 void fields(auto& on, Of<DialService> auto& m) {
-  on(m.request), on(m.engineer), on(m.transport), on(m.port);
+  on(m.request), on(m.engineer), on(m.transport), on(m.port), on(m.from_port);
 }
 void fields(auto& on, Of<PingDevice> auto& m) {
   on(m.request), on(m.engineer), on(m.payload_bytes);
@@ -40,7 +40,7 @@ void fields(auto& on, Of<Online> auto& m) {
   on(m.region), on(m.region_code);
 }
 void fields(auto& on, Of<PathReport> auto& m) {
-  on(m.engineer), on(m.kind), on(m.through);
+  on(m.engineer), on(m.kind), on(m.through), on(m.silent_seconds);
 }
 void fields(auto& on, Of<FlowClosed> auto& m) {
   on(m.request), on(m.bytes_to_device), on(m.bytes_to_engineer);

@@ -41,6 +41,7 @@ enum class Unanswered : std::uint8_t {  // why a dial or a resolution came to no
   not_allowed,       // the warrant or the dial guard does not let it
   identity_changed,  // another device than the described one answers there
   not_resolved,      // the name has no address
+  names_unanswered,  // no name server answers
   too_many,          // a limit of the gate
   behind_proxy,      // the proxy on the way did not connect; why is for the person at the agent
 };
@@ -69,6 +70,7 @@ struct DialService {  // to the one pinned device; the gate knows where that is
   crypto::NodePublicKey engineer;
   Transport transport;
   std::uint16_t port;
+  std::uint16_t from_port = 0;  // the engineer's; below 1024 it means something to LPD (RFC 1179)
 };
 struct PingDevice {
   RequestId request;
@@ -94,7 +96,8 @@ enum class PathKind : std::uint8_t { none, relay, direct };
 struct PathReport {
   crypto::NodePublicKey engineer;
   PathKind kind;
-  std::string through;  // the region's code, or the endpoint
+  std::string through;               // the region's code, or the endpoint
+  std::uint32_t silent_seconds = 0;  // since anything authentic came from there; 0: not for long
 };
 struct FlowClosed {  // of a DialService that was answered with a socket, or of a PingDevice series
   RequestId request;

@@ -24,14 +24,14 @@ std::vector<FromTunnel> every_message_of_a_tunnel() {
       DialRelay{2, 900, "relay.example.com", v4, std::nullopt, 443},
       DialRelay{3, 901, "", std::nullopt, v6, 8443},
       ResolveStun{4, "stun.example.com", std::nullopt, std::nullopt, 3478},
-      DialService{5, key(1), Transport::udp, 161},
+      DialService{5, key(1), Transport::udp, 161, 50'000},
       PingDevice{6, key(2), 1200},
       Admit{key(3), "alice@example.com", false},
       Admit{key(4), "tagged-devices", true},
       WantJoinKey{},
       Registered{key(5), "mfp-1.tailnet.example", {v4, v6}},
       Online{900, "lab"},
-      PathReport{key(6), PathKind::direct, "203.0.113.7:41641"},
+      PathReport{key(6), PathKind::direct, "203.0.113.7:41641", 181},
       FlowClosed{7, 1ULL << 40, 12},
       Problem{ProblemKind::control_certificate, "203.0.113.10: self-signed certificate"},
       Solved{ProblemKind::forgotten},
@@ -195,14 +195,16 @@ TEST(PairMessages, refuses_values_out_of_their_range) {
            "00000001" +
                zero_key +
                "02"
-               "00a1",  // DialService: no third transport
+               "00a1"
+               "c350",  // DialService: no third transport
            "06" + zero_key +
                "0001"
                "61"
                "02",  // Admit: a bool of 2
            "0a" + zero_key +
                "03"
-               "0000",  // PathReport: no such kind
+               "0000"
+               "00000000",  // PathReport: no such kind
            std::string("0c"
                        "09"
                        "0000"),  // Problem: no such kind
@@ -226,7 +228,7 @@ TEST(PairMessages, refuses_values_out_of_their_range) {
   for (const std::string packet : {
            "45"
            "00000002"
-           "08",  // Failed: no such reason
+           "09",  // Failed: no such reason
            "43"
            "0001"
            "04"

@@ -1,5 +1,7 @@
 #include "tunnel/path_reports.h"
 
+#include <map>
+
 #include <gtest/gtest.h>
 
 namespace quoin::tunnel {
@@ -12,16 +14,20 @@ crypto::NodePublicKey engineer(int n) {
   return crypto::NodePublicKey(bytes);
 }
 pair::PathReport through(int who, std::string relay) {
-  return {engineer(who), pair::PathKind::relay, std::move(relay)};
+  return {engineer(who), pair::PathKind::relay, std::move(relay), 0};
 }
 pair::PathReport none(int who) {
-  return {engineer(who), pair::PathKind::none, {}};
+  return {engineer(who), pair::PathKind::none, {}, 0};
 }
 
-// Takes what may be told until `end`, waking when asked to.
-std::vector<pair::PathReport> told(PathReports& reports, Instant& now, Instant end) {
+// Takes what may be told until `end`, waking when asked to. All are heard all the time, but for who was heard last
+// then.
+std::vector<pair::PathReport> told(PathReports& reports, Instant& now, Instant end,
+                                   const std::map<crypto::NodePublicKey, Instant>& last_heard = {}) {
   std::vector<pair::PathReport> out;
   for (int wakes = 0; wakes < 100'000; wakes++) {
+    reports.look_who_is_silent([&](const auto& key) { return last_heard.contains(key) ? last_heard.at(key) : now; },
+                               now);
     while (auto report = reports.take(now)) out.push_back(*std::move(report));
     const auto next = reports.poll_timeout();
     if (!next || *next > end) break;
@@ -40,6 +46,9 @@ TEST(PathReports, the_first_paths_are_told_at_once) {
   const auto said = told(reports, now, now);
   ASSERT_EQ(said.size(), 1u);
   EXPECT_EQ(said[0].through, "ams");
+  EXPECT_EQ(reports.poll_timeout(), now + PathReports::looked_every);
+  reports.note(none(1), now);
+  told(reports, now, now + minutes(1));
   EXPECT_FALSE(reports.poll_timeout());
 }
 
@@ -78,6 +87,30 @@ TEST(PathReports, all_paths_together_keep_to_a_pace_and_none_is_lost) {
   EXPECT_EQ(told(reports, now, now).size(), PathReports::burst);
   const Duration rest = PathReports::interval * (1000 - PathReports::burst);
   EXPECT_EQ(told(reports, now, now + rest + seconds(2)).size(), 1000 - PathReports::burst);
+}
+
+TEST(PathReports, who_has_not_been_heard_for_three_minutes_is_told_as_silent_and_who_speaks_again_is_not) {
+  Instant now{};
+  PathReports reports(now);
+  reports.note(through(1, "ams"), now);
+  reports.note(through(2, "ams"), now);
+  std::map<crypto::NodePublicKey, Instant> last_heard{{engineer(1), now + seconds(10)}};
+  EXPECT_EQ(told(reports, now, now + seconds(10) + PathReports::silent_after - milliseconds(1), last_heard).size(), 2u);
+  const auto silent = told(reports, now, now + PathReports::looked_every, last_heard);
+  ASSERT_EQ(silent.size(), 1u);
+  EXPECT_EQ(silent[0].engineer, engineer(1));
+  EXPECT_EQ(silent[0].through, "ams");
+  EXPECT_GE(silent[0].silent_seconds, 180u);
+  EXPECT_LE(silent[0].silent_seconds, 185u);
+  EXPECT_TRUE(told(reports, now, now + minutes(10), last_heard).empty());
+  reports.note(through(1, "fra"), now);  // another way, and still not a word
+  const auto moved = told(reports, now, now + seconds(1), last_heard);
+  ASSERT_EQ(moved.size(), 1u);
+  EXPECT_GT(moved[0].silent_seconds, 0u);
+  last_heard[engineer(1)] = now;
+  const auto back = told(reports, now, now + PathReports::looked_every, last_heard);
+  ASSERT_EQ(back.size(), 1u);
+  EXPECT_EQ(back[0].silent_seconds, 0u);
 }
 
 TEST(PathReports, who_comes_and_goes_is_not_told_of_more_often_for_it) {

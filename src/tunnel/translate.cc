@@ -36,6 +36,7 @@ netstack::Refusal refusal(pair::Unanswered why, netstack::Transport transport) {
     case pair::Unanswered::refused:
     case pair::Unanswered::not_allowed:
     case pair::Unanswered::not_resolved:
+    case pair::Unanswered::names_unanswered:
     case pair::Unanswered::behind_proxy:
     case pair::Unanswered::too_many:
       return transport == netstack::Transport::tcp ? netstack::Refusal::reset : netstack::Refusal::port_unreachable;
@@ -57,6 +58,8 @@ std::string description(const std::variant<node::ControlStream, node::RelayStrea
                   ? ": put the address itself into control.url, or list it in relay.allow"
                   : "");
     case pair::Unanswered::not_resolved: return who + ": its name has no address";
+    case pair::Unanswered::names_unanswered:
+      return who + ": no name server answers; check the name servers in /etc/resolv.conf";
     case pair::Unanswered::behind_proxy: return who + " cannot be reached through the proxy";
     case pair::Unanswered::identity_changed:
     case pair::Unanswered::too_many: return who + ": too many connections at once";

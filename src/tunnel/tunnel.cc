@@ -188,7 +188,7 @@ void Tunnel::handle(const node::Event& event, Instant now) {
     send_to_gate(
         pair::ResolveStun{request, pair::whole_text_or_none(resolve->host), std::nullopt, std::nullopt, resolve->port});
   } else if (const auto* path = std::get_if<node::PathChanged>(&event)) {
-    paths_.note({path->peer, to_pair(path->kind), pair::bounded_text(path->through)}, now);
+    paths_.note({path->peer, to_pair(path->kind), pair::bounded_text(path->through), 0}, now);
   } else if (const auto* problem = std::get_if<node::Problem>(&event)) {
     send_to_gate(pair::Problem{to_pair(problem->kind), pair::bounded_text(problem->text)});
   } else if (const auto* solved = std::get_if<node::Solved>(&event)) {
@@ -421,6 +421,7 @@ void Tunnel::handle_timeout(Instant now) {
   stack_.handle_timeout(now);
   endpoints_.handle_timeout(now);
   give_back_endpoints();
+  paths_.look_who_is_silent([&](const auto& key) { return node_.last_heard(key); }, now);
   settle(now);
 }
 

@@ -49,7 +49,7 @@ void Tunnel::handle_incoming(const netstack::Incoming& incoming, Instant now) {
   if (is_tcp && port == pair::ftp_control_port) flow.ftp = std::make_unique<FtpControl>(overlay_ipv4_);
   const pair::RequestId request = flow.request;
   flows_.add(std::move(flow));
-  send_to_gate(pair::DialService{request, *engineer, transport, port});
+  send_to_gate(pair::DialService{request, *engineer, transport, port, incoming.remote.port});
 }
 
 void Tunnel::handle_echo(const netstack::EchoRequest& request, Instant now) {

@@ -98,6 +98,7 @@ void Peer::send_keepalive(Instant now) {
 
 void Peer::received(Keypair& on, const ReceivedTally& tally, Instant now) {
   statistics_.received_bytes += tally.bytes;
+  statistics_.last_received = now;
   timers_.any_authenticated_packet_received();
   if (tally.data) timers_.data_received(now);
   if (keypairs_.is_next(on)) {

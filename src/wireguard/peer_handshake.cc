@@ -63,6 +63,7 @@ std::optional<DropReason> Peer::accept(ReceivedInitiation& initiation, const Tai
   begin_session(std::move(lease), initiation.sender, Role::responder, std::move(created->keys), now);
   last_handshake_sent_ = now;
   statistics_.received_bytes += initiation_bytes;
+  statistics_.last_received = now;
   statistics_.sent_bytes += response_bytes;
   timers_.any_authenticated_packet_received();
   timers_.any_authenticated_packet_sent();
@@ -81,6 +82,7 @@ std::optional<DropReason> Peer::consume(const Response& response, Instant now) {
   begin_session(std::move(pending_->lease), response.sender, Role::initiator, *std::move(keys), now);
   pending_.reset();
   statistics_.received_bytes += response_bytes;
+  statistics_.last_received = now;
   timers_.any_authenticated_packet_received();
   session_confirmed(Role::initiator, now);
   send_staged_or_keepalive(now);  // either proves the new keys to the responder

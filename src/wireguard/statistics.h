@@ -51,7 +51,8 @@ class DropCounts {
 
 struct PeerStatistics {
   std::optional<Instant> last_handshake;  // when the newest session was confirmed
-  std::uint64_t received_bytes = 0;       // whole authentic WireGuard messages
+  std::optional<Instant> last_received;   // the newest authentic message
+  std::uint64_t received_bytes = 0;       // of all of them, whole
   std::uint64_t sent_bytes = 0;
 };
 

@@ -24,8 +24,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   require(!config->devices.empty() && config->devices.size() <= gate::devices_max);
   for (const gate::DeviceConfig& device : config->devices) {
-    require(!gate::guard_address(device.address) && (device.mac || device.serial));
-    require(!device.mac || device.mac->is_one_device());
+    const auto if_public = device.has_public_address ? gate::PublicAddress::vouched_for : gate::PublicAddress::refused;
+    require(!gate::guard_address(device.address, if_public) && (!device.macs.empty() || device.serial));
+    for (const gate::MacAddress& mac : device.macs) require(mac.is_one_device());
     require(!device.serial || quoin::pair::is_serial(*device.serial));
     require(quoin::pair::is_community(device.community));
     require(config->device(device.name) == &device);

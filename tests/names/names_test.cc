@@ -21,6 +21,7 @@ namespace {
 using test_names::answer_with;
 using test_names::Asked;
 using test_names::NameServer;
+using test_names::RecordType;
 
 IpAddress at(std::string_view text) {
   return *IpAddress::parse(text);
@@ -62,10 +63,12 @@ class NamesTest : public testing::Test {
     for (const gate::SessionId session : {1, 2}) names->begin(session, "mfp", {Instant::max(), WallTime::max()});
   }
   void ask(gate::SessionId session, const std::string& host) {
-    names->resolve(session, host, [this, key = std::pair(session, host)](std::vector<IpAddress> found) {
-      EXPECT_FALSE(answers.contains(key)) << key.second;
-      answers[key] = std::move(found);
-    });
+    names->resolve(session, host,
+                   [this, key = std::pair(session, host)](pair::NameOutcome outcome, std::vector<IpAddress> found) {
+                     EXPECT_FALSE(answers.contains(key)) << key.second;
+                     answers[key] = std::move(found);
+                     outcomes[key] = outcome;
+                   });
   }
   std::vector<IpAddress> resolve(const std::string& host, gate::SessionId session = 1) {
     answers.erase({session, host});
@@ -84,15 +87,20 @@ class NamesTest : public testing::Test {
   std::string host_table;
   std::vector<const NameServer*> servers;
   std::optional<Names> names;
+  pair::NameOutcome outcome(const std::string& host, gate::SessionId session = 1) {
+    resolve(host, session);
+    return outcomes[{session, host}];
+  }
   std::map<std::pair<gate::SessionId, std::string>, std::vector<IpAddress>> answers;
+  std::map<std::pair<gate::SessionId, std::string>, pair::NameOutcome> outcomes;
 };
 
-TEST_F(NamesTest, have_the_addresses_of_both_families_and_ipv4_comes_first) {
+TEST_F(NamesTest, have_the_addresses_of_both_families_by_turns_and_ipv4_comes_first) {
   const NameServer good("127.0.0.1", [](const Asked& asked) {
     return answer_with(asked, {at("2001:db8::1"), at("192.0.2.1"), at("192.0.2.2"), at("192.0.2.1")});
   });
   servers = {&good};
-  EXPECT_EQ(resolve("derp.example.com"), (std::vector{at("192.0.2.1"), at("192.0.2.2"), at("2001:db8::1")}));
+  EXPECT_EQ(resolve("derp.example.com"), (std::vector{at("192.0.2.1"), at("2001:db8::1"), at("192.0.2.2")}));
 }
 
 TEST_F(NamesTest, that_are_addresses_or_no_names_are_asked_of_nobody) {
@@ -133,8 +141,34 @@ TEST_F(NamesTest, that_do_not_exist_or_that_nobody_can_be_asked_for_have_no_addr
   const NameServer none("127.0.0.1", [](const Asked& asked) { return test_names::no_such_name(asked); });
   servers = {&none};
   EXPECT_EQ(resolve("no.example.com"), std::vector<IpAddress>());
+  EXPECT_EQ(outcome("no.example.com"), pair::NameOutcome::not_found);
   servers = {};
   EXPECT_EQ(resolve("derp.example.com"), std::vector<IpAddress>());
+  EXPECT_EQ(outcome("derp.example.com"), pair::NameOutcome::failed);
+}
+
+TEST_F(NamesTest, whose_server_is_silent_about_one_family_have_the_addresses_of_the_other) {
+  for (const bool is_v6_silent : {true, false}) {
+    const NameServer half("127.0.0.1", [&](const Asked& asked) {
+      if ((asked.type == RecordType::aaaa) == is_v6_silent) return Buffer();
+      return answer_with(asked, {at("2001:db8::1"), at("192.0.2.1")});
+    });
+    servers = {&half};
+    const IpAddress known = at(is_v6_silent ? "192.0.2.1" : "2001:db8::1");
+    EXPECT_EQ(resolve(is_v6_silent ? "four.example.com" : "six.example.com"), std::vector{known});
+  }
+}
+
+// As of a server that has to ask far away itself.
+TEST_F(NamesTest, whose_answer_comes_late_are_found_all_the_same) {
+  std::map<RecordType, int> asked_before;
+  const NameServer late("127.0.0.1", [&](const Asked& asked) {
+    if (asked_before[asked.type]++ > 0) return Buffer();
+    usleep(1'700'000);  // by then it has been asked again
+    return answer_with(asked, {at("192.0.2.1")});
+  });
+  servers = {&late};
+  EXPECT_EQ(resolve("derp.example.com"), std::vector{at("192.0.2.1")});
 }
 
 // With one resolver for all, as many slow names of one session held up the next session's for as long as they took.
