@@ -39,7 +39,7 @@ class Seat(Lab):
             printf '' >{self.state}/resolv.conf; mount --bind {self.state}/resolv.conf /etc/resolv.conf
             ip link set lo up; ip link add eth0 type veth peer name port
             ip addr add 192.168.77.10/24 dev eth0; ip link set eth0 up
-            unshare -n sleep infinity & sleep 0.1; ip link set port netns $!
+            unshare -n sleep infinity & sleep 0.1; ip link set port netns $!; echo $! >{self.state}/device.pid
             nsenter -t $! -n sh -c 'ip link set port address 02:da:00:00:4d:15; ip addr add 192.168.77.21/24 dev port; ip link set port up'
             ip route add default via 192.168.77.1; touch {self.state}/ready; wait"""
         self.holder = subprocess.Popen(["unshare", "-m", "-n", "--propagation", "private", "sh", "-ec", script], start_new_session=True,
@@ -48,6 +48,10 @@ class Seat(Lab):
         until("the seat is made", lambda: os.path.exists(f"{self.state}/ready"), 10)
 
     def enter(self, host, words):
+        """HOST is agent, or device: the network behind eth0."""
+        if host == "device":
+            with open(f"{self.state}/device.pid") as pid:
+                return ["nsenter", "-t", pid.read().strip(), "-n", "--", *map(str, words)]
         return ["nsenter", "-t", str(self.holder.pid), "-m", "-n", "--", *map(str, words)]
 
     def end(self):

@@ -277,7 +277,7 @@ def hostile_child(world):
         closed_by(agent, "root")
 
 
-GATE_KEEPS = 1 << 5 | 1 << 6 | 1 << 7 | 1 << 13 | 1 << 14  # KILL, SETGID, SETUID, NET_RAW, IPC_LOCK: src/io/capabilities_linux.cc
+GATE_KEEPS = 1 << 5 | 1 << 6 | 1 << 7 | 1 << 10 | 1 << 13 | 1 << 14  # KILL, SETGID, SETUID, NET_BIND_SERVICE, NET_RAW, IPC_LOCK: src/io/capabilities_linux.cc
 
 
 def lasting_threads(pid):
