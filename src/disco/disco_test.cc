@@ -116,6 +116,9 @@ TEST(DiscoMessage, takes_a_ping_without_node_key_and_one_with_padding) {
   ASSERT_TRUE(parse(bare));
   EXPECT_FALSE(std::get<Ping>(*parse(bare)).node_key);
 
+  const Ping large{.transaction = {}, .node_key = crypto::NodePublicKey({std::byte{9}}), .padding_bytes = 1188};
+  EXPECT_EQ(envelope_bytes_min + 16 + encode(large).size(), 1312u);
+  EXPECT_EQ(std::get<Ping>(*parse(encode(large))), large);
   Buffer padded = encode(Ping{.transaction = {}, .node_key = crypto::NodePublicKey({std::byte{9}})});
   padded.resize(padded.size() + 1100);
   EXPECT_EQ(std::get<Ping>(*parse(padded)).node_key, crypto::NodePublicKey({std::byte{9}}));

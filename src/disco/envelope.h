@@ -23,6 +23,9 @@ constexpr std::size_t nonce_bytes = 24;
 constexpr std::size_t envelope_bytes_min = magic.size() + crypto::key_bytes + nonce_bytes;
 constexpr std::size_t envelope_bytes_max = 4096;  // a full ping padded to a jumbo frame is longer, and we do not probe
 
+// A ping that names its sender, in its envelope and without padding.
+constexpr std::size_t whole_ping_bytes = envelope_bytes_min + 16 + 2 + 12 + crypto::key_bytes;
+
 // By magic and length alone, as a receiver tells disco from WireGuard.
 bool looks_like_disco(Bytes datagram);
 

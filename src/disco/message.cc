@@ -28,6 +28,7 @@ Result<Message, ParseError> parse_ping(Reader& body) {
   if (!body.ok()) return failure(ParseError::truncated);
   if (body.remaining() >= crypto::key_bytes) {
     ping.node_key = crypto::NodePublicKey(body.array<crypto::key_bytes>());
+    ping.padding_bytes = body.remaining();
   }
   return ping;
 }
@@ -66,7 +67,7 @@ Result<Message, ParseError> parse(Bytes payload) {
 }
 
 Buffer encode(const Ping& ping) {
-  Buffer out(header_bytes + transaction_bytes + (ping.node_key ? crypto::key_bytes : 0));
+  Buffer out(header_bytes + transaction_bytes + (ping.node_key ? crypto::key_bytes + ping.padding_bytes : 0));
   Writer writer(out);
   writer.u8(type_ping);
   writer.u8(version_known);

@@ -31,6 +31,7 @@ using Transaction = std::array<std::byte, transaction_bytes>;
 struct Ping {
   Transaction transaction{};
   std::optional<crypto::NodePublicKey> node_key;  // always sent by us
+  std::size_t padding_bytes = 0;                  // behind the key; written only if there is one
   bool operator==(const Ping&) const = default;
 };
 struct Pong {

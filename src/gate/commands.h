@@ -78,6 +78,7 @@ struct EngineerStatus {
   std::string path;             // none, relay, direct
   std::string through;          // the relay's code, or the endpoint
   std::string last_heard = {};  // if that is long ago: when
+  bool past_narrow = false;     // the relay, since the direct way loses what is large
   bool operator==(const EngineerStatus&) const = default;
 };
 struct DeviceStatus {

@@ -1,6 +1,7 @@
 // What it takes to open a device, and what is said when it does not open.
 #include <gtest/gtest.h>
 
+#include "gate/sentences.h"
 #include "gate/session.h"
 #include "gate/simulated_site.h"
 
@@ -50,6 +51,7 @@ TEST(GateOpen, opens_tells_name_and_addresses_and_shows_them_in_the_status) {
   EXPECT_EQ(mfp.paths[0].engineer, "alice@example.com");
   EXPECT_EQ(mfp.paths[0].path, "direct");
   EXPECT_EQ(mfp.paths[0].through, "198.51.100.4:41641");
+  EXPECT_FALSE(mfp.paths[0].past_narrow);
   EXPECT_EQ(mfp.paths[0].last_heard, "");
   EXPECT_NE(status->text.find("  connected  alice@example.com, path direct through 198.51.100.4:41641"),
             std::string::npos);
@@ -63,6 +65,20 @@ TEST(GateOpen, opens_tells_name_and_addresses_and_shows_them_in_the_status) {
   EXPECT_NE(site.reply(site.command(StatusRequest{}))->text.find("  away       alice@example.com, not connected"),
             std::string::npos);
   EXPECT_PROMISES_KEPT(site);
+}
+
+TEST(GateOpen, status_says_that_the_relay_is_used_because_the_direct_way_loses_large_packets) {
+  Site site;
+  const SessionId session = site.open_with_alice();
+  site.say(session, pair::PathReport{node_key(1), pair::PathKind::relay_past_narrow, "lab"});
+  const auto status = site.reply(site.command(StatusRequest{}));
+  ASSERT_TRUE(status && status->open && status->open->size() == 1);
+  ASSERT_EQ(status->open->front().paths.size(), 1U);
+  EXPECT_EQ(status->open->front().paths[0].path, "relay");
+  EXPECT_TRUE(status->open->front().paths[0].past_narrow);
+  EXPECT_NE(
+      status_text(*status).find("alice@example.com, path relay through lab (the direct way loses large packets: "),
+      std::string::npos);
 }
 
 TEST(GateOpen, the_tunnel_is_introduced_with_what_the_warrant_grants_and_nothing_of_the_device) {

@@ -41,7 +41,7 @@ class HostileTunnel {
     switch (random_.below(5)) {
       case 0: return pair::Online{900, "lab"};
       case 1:
-        return pair::PathReport{key(), pair::PathKind(random_.below(3)), "198.51.100.1:1",
+        return pair::PathReport{key(), pair::PathKind(random_.below(4)), "198.51.100.1:1",
                                 random_.below(2) == 0 ? 0 : static_cast<std::uint32_t>(random_.u64())};
       case 2: return pair::Solved{problem()};
       case 3: return pair::LoggedOut{true};

@@ -211,12 +211,13 @@ DeviceStatus Session::status(WallTime wall, Instant now) const {
   out.flows = flows_.open();
   for (const auto& [key, node] : admissions_.nodes()) {
     if (node.verdict != Admissions::Verdict::admitted || out.paths.size() >= paths_shown_max) continue;
-    constexpr const char* words[] = {"none", "relay", "direct"};
+    constexpr const char* words[] = {"none", "relay", "direct", "relay"};
     out.paths.push_back({.engineer = node.login,
                          .node_key = key.text(),
                          .path = words[static_cast<std::size_t>(node.path)],
                          .through = pair::printable(node.through, 64),
-                         .last_heard = node.silent_since ? calendar_text(*node.silent_since) : ""});
+                         .last_heard = node.silent_since ? calendar_text(*node.silent_since) : "",
+                         .past_narrow = node.path == pair::PathKind::relay_past_narrow});
   }
   return out;
 }

@@ -56,7 +56,12 @@ struct ResolveStun {      // answer with set_stun_addresses
   std::uint16_t port;
 };
 
-enum class PathKind : std::uint8_t { none, relay, direct };
+enum class PathKind : std::uint8_t {
+  none,
+  relay,
+  direct,
+  relay_past_narrow,  // the relay, since the direct way loses what is large
+};
 struct PathChanged {  // the newest of this peer; those before it are not told
   crypto::NodePublicKey peer;
   PathKind kind;

@@ -34,6 +34,7 @@ Node::Node(NodeConfig config, Random& random, Instant now, WallTime wall)
                random, now),
       peers_(wireguard_, paths_, outbox_),
       control_space_(control_space_bytes) {
+  if (!config.probes_sizes) paths_.probe_no_sizes();
   paths_.set_control_connected(false, now);
   settle(now);
 }
@@ -311,7 +312,7 @@ void Node::handle(const path::Event& event, Instant now) {
   } else if (const auto* changed = std::get_if<path::PathChanged>(&event)) {
     PathChanged out{changed->peer, PathKind::none, {}};
     if (const auto* relay = std::get_if<path::RelayPath>(&changed->path)) {
-      out.kind = PathKind::relay;
+      out.kind = relay->direct_is_too_narrow ? PathKind::relay_past_narrow : PathKind::relay;
       out.through = relays_.region_code(relay->region);
     } else if (const auto* direct = std::get_if<path::DirectPath>(&changed->path)) {
       out.kind = PathKind::direct;

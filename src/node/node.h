@@ -44,6 +44,7 @@ struct NodeConfig {
   std::optional<crypto::MachinePublicKey> server_key;  // pinned
   std::vector<Prefix> own_prefixes;                    // of every interface of this host
   std::vector<Prefix> allowed_private;                 // relays and STUN servers that the person on site vouches for
+  bool probes_sizes = true;                            // no: trusts small pings with everything, as stock clients do
 };
 
 struct NodeCounters {
@@ -88,6 +89,8 @@ class Node {
   // UDP. One sender's datagrams, each segment_bytes long but the last; decrypted in place.
   void handle_datagrams(const Endpoint& from, MutableBytes datagrams, std::size_t segment_bytes, Instant now);
   std::optional<UdpRun> poll_udp();
+  // The stack misses what the peer at this address has sent since then; certain: and has sent again three times.
+  void note_missing(const IpAddress& from, Instant since, bool certain, Instant now);
   void udp_unreachable(const Endpoint& to, Instant now);  // what poll_udp showed could not be sent: no way leads there
 
   // Inner packets of admitted peers that the last call brought; each is given once.

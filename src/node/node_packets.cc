@@ -51,7 +51,10 @@ void Node::handle_datagrams(const Endpoint& from, MutableBytes datagrams, std::s
   const auto end_run = [&](std::size_t end) {
     if (end == run_start) return;
     if (is_public) {
-      open_packets(wireguard::Source(from), datagrams.subspan(run_start, end - run_start), segment_bytes, now);
+      const MutableBytes run = datagrams.subspan(run_start, end - run_start);
+      const auto peer = open_packets(wireguard::Source(from), run, segment_bytes, now);
+      const crypto::NodePublicKey* key = peer ? peers_.key_of(*peer) : nullptr;
+      if (key) paths_.note_received_directly(*key, std::min(segment_bytes, run.size()), now);
     } else {
       counters_.sources_refused++;
     }
@@ -134,6 +137,11 @@ std::optional<UdpRun> Node::poll_udp() {
   }
   if (runs_taken_ < runs_.size()) return runs_[runs_taken_++];
   return std::nullopt;
+}
+
+void Node::note_missing(const IpAddress& from, Instant since, bool certain, Instant now) {
+  if (const auto key = peers_.key_at(from)) paths_.note_missing(*key, since, certain, now);
+  settle(now);
 }
 
 void Node::udp_unreachable(const Endpoint& to, Instant now) {

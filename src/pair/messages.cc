@@ -31,7 +31,7 @@ constexpr Unanswered last_of<Unanswered>() {
 }
 template <>
 constexpr PathKind last_of<PathKind>() {
-  return PathKind::direct;
+  return PathKind::relay_past_narrow;
 }
 template <>
 constexpr ProblemKind last_of<ProblemKind>() {

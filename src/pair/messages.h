@@ -92,7 +92,12 @@ struct Online {
   std::uint16_t region;
   std::string region_code;
 };  // the home relay is connected and published
-enum class PathKind : std::uint8_t { none, relay, direct };
+enum class PathKind : std::uint8_t {
+  none,
+  relay,
+  direct,
+  relay_past_narrow,  // the relay, since the direct way loses what is large
+};
 struct PathReport {
   crypto::NodePublicKey engineer;
   PathKind kind;

@@ -32,6 +32,7 @@ std::vector<FromTunnel> every_message_of_a_tunnel() {
       Registered{key(5), "mfp-1.tailnet.example", {v4, v6}},
       Online{900, "lab"},
       PathReport{key(6), PathKind::direct, "203.0.113.7:41641", 181},
+      PathReport{key(6), PathKind::relay_past_narrow, "fra", 0},
       FlowClosed{7, 1ULL << 40, 12},
       Problem{ProblemKind::control_certificate, "203.0.113.10: self-signed certificate"},
       Solved{ProblemKind::forgotten},
@@ -202,7 +203,7 @@ TEST(PairMessages, refuses_values_out_of_their_range) {
                "61"
                "02",  // Admit: a bool of 2
            "0a" + zero_key +
-               "03"
+               "04"
                "0000"
                "00000000",  // PathReport: no such kind
            std::string("0c"

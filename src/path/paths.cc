@@ -33,7 +33,7 @@ void Paths::set_sockets(UdpFamilies families, Instant now) {
   for (PeerEntry& entry : peers_) {
     entry.second.path.forget_proofs();
     if (entry.second.path.is_active(now)) discover(entry, now);
-    show_path(entry);
+    show_path(entry, now);
   }
   settle(now);
 }
@@ -42,7 +42,7 @@ void Paths::set_own_prefixes(std::vector<Prefix> prefixes, Instant now) {
   guard_.set_own_prefixes(std::move(prefixes));
   for (PeerEntry& entry : peers_) {
     entry.second.path.remove_if([&](const Endpoint& endpoint) { return !guard_.allows(endpoint, EndpointUse::peer); });
-    show_path(entry);
+    show_path(entry, now);
   }
   settle(now);
 }
@@ -51,7 +51,7 @@ void Paths::set_own_prefixes(std::vector<Prefix> prefixes, Instant now) {
 
 bool Paths::set_peer(const crypto::NodePublicKey& key, const PeerInfo& info, Instant now) {
   if (peers_.size() >= peers_max && !peers_.contains(key)) return false;
-  PeerEntry& entry = *peers_.try_emplace(key).first;
+  PeerEntry& entry = *peers_.try_emplace(key, Peer{.path = PeerPath(padding_)}).first;
   Peer& peer = entry.second;
   peer.home_region = info.home_region;
   peer.path.set_map_endpoints(guarded(info.endpoints), now);
@@ -64,7 +64,7 @@ bool Paths::set_peer(const crypto::NodePublicKey& key, const PeerInfo& info, Ins
     if (has_restarted) peer.path.forget_proofs();
   }
   if (has_restarted || (peer.path.is_active(now) && peer.path.wants_discovery(now))) discover(entry, now);
-  show_path(entry);
+  show_path(entry, now);
   settle(now);
   return true;
 }
@@ -94,7 +94,7 @@ void Paths::set_relay_map(const RelayMap& map, Instant now) {
   relays_.set_map(usable, now);
   stun_.want_report(now);
   settle(now);
-  show_all_paths();
+  show_all_paths(now);
 }
 
 void Paths::set_control_connected(bool connected, Instant now) {
@@ -120,14 +120,14 @@ void Paths::set_stun_addresses(RegionId region, const std::vector<Endpoint>& add
 void Paths::relay_connected(RegionId region, Instant now) {
   relays_.connected(region);
   home_.relay_connected(region);
-  show_all_paths();
+  show_all_paths(now);
   settle(now);
 }
 
 void Paths::relay_disconnected(RegionId region, Instant now) {
   relays_.disconnected(region);
   home_.relay_disconnected(region, now);
-  forget_region(region);
+  forget_region(region, now);
   stun_.want_report(now);
   settle(now);
 }
@@ -138,7 +138,7 @@ void Paths::note_received_through(RegionId region, const crypto::NodePublicKey& 
   relays_.note_use(region, now);
   if (entry->second.learned_region == region) return;
   entry->second.learned_region = region;
-  show_path(*entry);
+  show_path(*entry, now);
   settle(now);
 }
 
@@ -146,14 +146,14 @@ void Paths::handle_peer_gone(RegionId region, const crypto::NodePublicKey& key, 
   PeerEntry* entry = find(key);
   if (entry == nullptr || entry->second.learned_region != region) return;
   entry->second.learned_region.reset();
-  show_path(*entry);
+  show_path(*entry, now);
   settle(now);
 }
 
-void Paths::forget_region(RegionId region) {
+void Paths::forget_region(RegionId region, Instant now) {
   for (PeerEntry& entry : peers_) {
     if (entry.second.learned_region == region) entry.second.learned_region.reset();
-    show_path(entry);
+    show_path(entry, now);
   }
 }
 
@@ -174,8 +174,10 @@ Route Paths::route(const crypto::NodePublicKey& key, Instant now) const {
   if (entry == nullptr) return {};
   Route route;
   const PeerPath& path = entry->second.path;
-  if (path.best()) route.direct = path.best()->endpoint;
-  if (!path.is_trusted(now)) route.relay = relay_of(*entry);
+  if (!path.is_proven(now)) route.relay = relay_of(*entry);
+  // Where there is no relay, what is small gets through directly all the same.
+  const bool is_relayed = route.relay && relays_.is_connected(*route.relay);
+  if (path.best() && (path.is_usable(now) || !is_relayed)) route.direct = path.best()->endpoint;
   return route;
 }
 
@@ -185,20 +187,31 @@ void Paths::note_sent(const crypto::NodePublicKey& key, Instant now) {
   PeerPath& path = entry->second.path;
   path.note_sent(now);
   stun_.note_traffic(now);
-  if (!path.is_trusted(now)) {
+  if (!path.is_proven(now)) {
     if (const auto region = relay_of(*entry)) relays_.note_use(*region, now);
     // Packets go through wherever the peer was seen while the way through its home is being made.
     if (relays_.may_use(entry->second.home_region)) relays_.note_use(entry->second.home_region, now);
-    discover(*entry, now);
-    show_path(*entry);
+    if (path.wants_discovery(now)) discover(*entry, now);
+    show_path(*entry, now);
   }
   settle(now);
+}
+
+void Paths::note_received_directly(const crypto::NodePublicKey& key, std::size_t largest_bytes, Instant now) {
+  if (PeerEntry* entry = find(key)) entry->second.path.note_received(largest_bytes, now);
+}
+
+void Paths::note_missing(const crypto::NodePublicKey& key, Instant since, bool certain, Instant now) {
+  PeerEntry* entry = find(key);
+  if (entry == nullptr) return;
+  entry->second.path.note_missing(since, certain, now);
+  show_path(*entry, now);
 }
 
 void Paths::note_unreachable(const Endpoint& endpoint, Instant now) {
   for (PeerEntry& entry : peers_) {
     entry.second.path.note_unreachable(endpoint);
-    show_path(entry);
+    show_path(entry, now);
   }
   settle(now);
 }
@@ -248,10 +261,12 @@ void Paths::handle_timeout(Instant now) {
   for (PeerEntry& entry : peers_) {
     PeerPath& path = entry.second.path;
     if (path.handle_timeout(now)) {
-      if (path.best()) ping(entry, path.best()->endpoint, now);
+      if (const auto to = path.take_heartbeat()) ping(entry, *to, PeerPath::Size::small, now);
       if (path.wants_discovery(now)) discover(entry, now);
+      if (path.wants_padding_check()) check_padding(entry, now);
     }
-    show_path(entry);
+    send_what_is_due(entry, now);
+    show_path(entry, now);
   }
   stun_.handle_timeout(now);
   home_.handle_timeout(now);
@@ -267,21 +282,22 @@ std::optional<Duration> Paths::direct_latency(const crypto::NodePublicKey& key) 
   return entry->second.path.best()->latency;
 }
 
-void Paths::show_path(PeerEntry& entry) {
+void Paths::show_path(PeerEntry& entry, Instant now) {
   PathKind path = NoPath{};
   const auto relay = relay_of(entry);
-  if (entry.second.path.best()) {
-    path = DirectPath{entry.second.path.best()->endpoint};
+  const PeerPath& direct = entry.second.path;
+  if (direct.is_usable(now)) {
+    path = DirectPath{direct.best()->endpoint};
   } else if (relay && relays_.is_connected(*relay)) {
-    path = RelayPath{*relay};
+    path = RelayPath{.region = *relay, .direct_is_too_narrow = direct.is_too_narrow(now)};
   }
   if (path == entry.second.shown) return;
   entry.second.shown = path;
   emit(PathChanged{.peer = entry.first, .path = path});
 }
 
-void Paths::show_all_paths() {
-  for (PeerEntry& entry : peers_) show_path(entry);
+void Paths::show_all_paths(Instant now) {
+  for (PeerEntry& entry : peers_) show_path(entry, now);
 }
 
 void Paths::emit(Event event) {
@@ -329,7 +345,7 @@ void Paths::settle_relays(Instant now) {
     } else {
       home_.relay_disconnected(change->region, now);
       emit(RelayIdle{change->region});
-      forget_region(change->region);
+      forget_region(change->region, now);
     }
   }
 }

@@ -4,12 +4,13 @@
 // (disco), and a CallMeMaybe through the relay asks it to do the same, so that both NATs open. A pong makes the pinged
 // address usable and trusted for 6.5 s; heartbeats renew that while data flows. When trust runs out both ways are used
 // at once, and when the address stays silent only the relay is. Nothing but a pong proves or renews a path; WireGuard
-// data never moves it.
+// data never moves it. Where small datagrams pass directly and large ones do not, the relay carries everything
+// (peer_path.h).
 //
 // On the side this learns the node's own public endpoints from STUN, and from the same answers which region is nearest
 // (the home region, which peers send to). Specified by the behaviour of Tailscale's magicsock and netcheck. Left out:
-// UDP relays, MTU probing, port mapping; we never publish interface addresses. Every address that a packet is sent to
-// has passed the EndpointGuard.
+// UDP relays, packets above 1280 bytes, port mapping; we never publish interface addresses. Every address that a packet
+// is sent to has passed the EndpointGuard.
 //
 // A core: after any call that is not const, drain poll_transmit and poll_event, then sleep until poll_timeout.
 #pragma once
@@ -74,6 +75,7 @@ struct NoPath {
 };
 struct RelayPath {
   RegionId region;
+  bool direct_is_too_narrow = false;  // the direct way loses what is large
   bool operator==(const RelayPath&) const = default;
 };
 struct DirectPath {
@@ -107,6 +109,7 @@ struct Counters {
   std::uint64_t malformed = 0;
   std::uint64_t ignored_types = 0;  // disco messages for UDP relays, and future ones
   std::uint64_t duplicate_pings = 0;
+  std::uint64_t pings_held = 0;               // not answered, or later: large packets are not known to pass
   std::uint64_t unexpected_pongs = 0;         // nobody asked, or too late
   std::uint64_t call_me_maybe_misplaced = 0;  // not through a relay
   std::uint64_t unexpected_stun = 0;
@@ -119,6 +122,8 @@ class Paths {
         Instant now);
 
   const crypto::DiscoPublicKey& own_disco_key() const { return own_disco_key_; }
+  // Before there are peers: as stock clients do, trust an address with everything once it has answered a small ping.
+  void probe_no_sizes() { padding_ = Padding::ignored; }
 
   // ---- what the host says
   // New sockets: at the start, and whenever they are replaced. Every proven path is forgotten and proven anew.
@@ -151,6 +156,10 @@ class Paths {
   // A WireGuard burst goes to this peer: keeps heartbeats going, looks for a direct path where there is none, asks for
   // the relay connection (NeedRelay). Call it once for each burst, before route().
   void note_sent(const crypto::NodePublicKey& peer, Instant now);
+  // What arrived directly and authentic, of a burst the longest datagram.
+  void note_received_directly(const crypto::NodePublicKey& peer, std::size_t largest_bytes, Instant now);
+  // The stack misses what the peer has sent since then; certain: and has sent again three times.
+  void note_missing(const crypto::NodePublicKey& peer, Instant since, bool certain, Instant now);
   // The socket said that this address cannot be reached: what went there takes the relay at once.
   void note_unreachable(const Endpoint& endpoint, Instant now);
 
@@ -169,12 +178,12 @@ class Paths {
  private:
   struct Peer {
     PeerPath path;
-    crypto::DiscoPublicKey disco_key;
-    std::optional<crypto::BoxKey> box;  // none: key unknown, or of low order
+    crypto::DiscoPublicKey disco_key = {};
+    std::optional<crypto::BoxKey> box = {};  // none: key unknown, or of low order
     RegionId home_region = 0;
-    std::optional<RegionId> learned_region;       // where the peer was last seen
-    bool call_me_maybe_waits = false;             // for fresh endpoints
-    std::optional<Instant> call_me_maybe_wanted;  // when we last sent one, or would have
+    std::optional<RegionId> learned_region = {};       // where the peer was last seen
+    bool call_me_maybe_waits = false;                  // for fresh endpoints
+    std::optional<Instant> call_me_maybe_wanted = {};  // when we last sent one, or would have
     PathKind shown = NoPath{};
   };
   using Peers = std::map<crypto::NodePublicKey, Peer>;
@@ -190,7 +199,10 @@ class Paths {
   void handle_call_me_maybe(PeerEntry& sender, const disco::CallMeMaybe& message, Instant now);
 
   void discover(PeerEntry& entry, Instant now);
-  void ping(PeerEntry& entry, const Endpoint& to, Instant now);
+  void ping(PeerEntry& entry, const Endpoint& to, PeerPath::Size size, Instant now);
+  void check_padding(PeerEntry& entry, Instant now);
+  Buffer note_ping(PeerEntry& entry, std::optional<Endpoint> to, PeerPath::Size size, Instant now);
+  void send_what_is_due(PeerEntry& entry, Instant now);
   void call_me_maybe(PeerEntry& entry, Instant now);
   void send_call_me_maybe(PeerEntry& entry, Instant now);
   void send_waiting_call_me_maybes(Instant now);
@@ -199,9 +211,9 @@ class Paths {
 
   std::vector<Endpoint> guarded(const std::vector<Endpoint>& endpoints);
   bool can_send_to(const Endpoint& endpoint) const;
-  void show_path(PeerEntry& entry);
-  void show_all_paths();
-  void forget_region(RegionId region);
+  void show_path(PeerEntry& entry, Instant now);
+  void show_all_paths(Instant now);
+  void forget_region(RegionId region, Instant now);
   void settle(Instant now);  // what follows from any change: home, relays, STUN, events
   void settle_stun(Instant now);
   void settle_relays(Instant now);
@@ -213,6 +225,7 @@ class Paths {
   EndpointGuard guard_;
   Random& random_;
   UdpFamilies families_;
+  Padding padding_ = Padding::unknown;
 
   Peers peers_;
   StunProbes stun_;

@@ -39,7 +39,13 @@ struct Attacked {
     drain();
   }
   Place relay() const { return ViaRelay{.region = 1, .peer = peer}; }
-  Buffer ping() { return disco::encode(disco::Ping{.transaction = random.array<12>(), .node_key = peer}); }
+  Buffer ping() {
+    return disco::encode(disco::Ping{.transaction = random.array<12>(), .node_key = peer, .padding_bytes = 1});
+  }
+  disco::Ping asked_last() const {
+    const auto opened = box.open(Bytes(sent.back().datagram).subspan(38));
+    return std::get<disco::Ping>(disco::parse(*opened).value());
+  }
   // Lets time pass with data flowing, so that everything that could be sent is.
   void go_on(Duration how_long) {
     for (const Instant end = now + how_long; now < end; now += milliseconds(250)) {
@@ -94,11 +100,13 @@ TEST(PathsUnderAttack, a_pong_that_comes_from_a_lan_address_proves_nothing) {
   node.paths.note_sent(node.peer, node.now);
   node.drain();
   ASSERT_EQ(node.udp(), std::vector{home});
-  const auto opened = node.box.open(Bytes(node.sent.front().datagram).subspan(38));
-  const auto ping = std::get<disco::Ping>(disco::parse(*opened).value());
-  node.give(endpoint("192.168.1.1:1"), disco::encode(disco::Pong{.transaction = ping.transaction, .source = home}));
-  EXPECT_FALSE(node.paths.route(node.peer, node.now).direct);
-  node.give(home, disco::encode(disco::Pong{.transaction = ping.transaction, .source = home}));
+  for (const std::size_t padding : {1u, 1188u}) {  // a small one, then one of full size
+    const auto ping = node.asked_last();
+    EXPECT_EQ(ping.padding_bytes, padding);
+    node.give(endpoint("192.168.1.1:1"), disco::encode(disco::Pong{.transaction = ping.transaction, .source = home}));
+    EXPECT_FALSE(node.paths.route(node.peer, node.now).direct);
+    node.give(home, disco::encode(disco::Pong{.transaction = ping.transaction, .source = home}));
+  }
   EXPECT_EQ(node.paths.route(node.peer, node.now).direct, home);
 }
 
@@ -182,6 +190,22 @@ TEST(PathsUnderAttack, a_repeated_ping_is_answered_once) {
   EXPECT_EQ(node.paths.counters().duplicate_pings, 100u);
 }
 
+TEST(PathsUnderAttack, a_ping_of_a_stock_client_is_answered_when_full_size_has_passed_and_once) {
+  Attacked node;
+  const Buffer ping = disco::encode(disco::Ping{.transaction = {std::byte{3}}, .node_key = node.peer});
+  const Endpoint from = endpoint("203.0.113.9:1");
+  for (int i = 0; i < 100; i++) node.give(from, ping);
+  ASSERT_EQ(node.sent.size(), 1u);
+  const auto pong = [&] { return disco::encode(disco::Pong{node.asked_last().transaction, from}); };
+  node.give(from, pong());
+  ASSERT_EQ(node.sent.size(), 2u);
+  EXPECT_EQ(node.sent.back().datagram.size(), full_size_bytes);
+  node.give(from, pong());
+  ASSERT_EQ(node.sent.size(), 3u);
+  const auto opened = node.box.open(Bytes(node.sent.back().datagram).subspan(38));
+  EXPECT_EQ(disco::parse(*opened).value(), disco::Message(disco::Pong{{std::byte{3}}, from}));
+}
+
 TEST(PathsUnderAttack, a_repeated_pong_does_not_prolong_trust) {
   const Endpoint home = endpoint("203.0.113.9:1");
   Attacked node({home});
@@ -224,11 +248,11 @@ TEST(PathsUnderAttack, two_nodes_with_one_disco_key_are_told_apart_by_the_ping) 
   const auto twin = crypto::NodePrivateKey::generate(node.random).public_key();
   node.paths.set_peer(twin, {.disco_key = node.peer_key.public_key(), .home_region = 1, .endpoints = {}}, node.now);
   const Endpoint from = endpoint("203.0.113.9:1");
-  node.give(from, disco::encode(disco::Ping{.transaction = {}, .node_key = twin}));
+  node.give(from, disco::encode(disco::Ping{.transaction = {}, .node_key = twin, .padding_bytes = 1}));
   ASSERT_EQ(node.udp().size(), 2u);
-  const auto opened = node.box.open(Bytes(node.sent.back().datagram).subspan(38));
-  const auto ping = std::get<disco::Ping>(disco::parse(*opened).value());
-  node.give(from, disco::encode(disco::Pong{.transaction = ping.transaction, .source = from}));
+  for (int i = 0; i < 2; i++) {
+    node.give(from, disco::encode(disco::Pong{.transaction = node.asked_last().transaction, .source = from}));
+  }
   EXPECT_EQ(node.paths.route(twin, node.now).direct, from);
   EXPECT_FALSE(node.paths.route(node.peer, node.now).direct);
 }

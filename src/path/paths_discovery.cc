@@ -78,16 +78,23 @@ void Paths::handle_ping(const Place& from, std::span<PeerEntry* const> senders, 
     counters_.duplicate_pings++;
     return;
   }
-  const disco::Pong pong{.transaction = ping.transaction, .source = *endpoint};
-  send_disco(*endpoint, senders.front()->second, disco::encode(pong));
+  if (sender != nullptr && !sender->second.path.may_answer(*endpoint, ping, now)) {
+    counters_.pings_held++;
+  } else {
+    const disco::Pong pong{.transaction = ping.transaction, .source = *endpoint};
+    send_disco(*endpoint, senders.front()->second, disco::encode(pong));
+  }
   // The peer is looking for us; the same way may be ours to it. Our answer to what it sends next is then direct.
-  if (sender != nullptr && sender->second.path.take_ping_back(*endpoint, now)) this->ping(*sender, *endpoint, now);
+  if (sender != nullptr && sender->second.path.take_ping_back(*endpoint, now)) {
+    this->ping(*sender, *endpoint, PeerPath::Size::small, now);
+  }
 }
 
 void Paths::handle_pong(std::span<PeerEntry* const> senders, const disco::Pong& pong, Instant now) {
   for (PeerEntry* sender : senders) {
     if (!sender->second.path.handle_pong(pong.transaction, now)) continue;
-    show_path(*sender);
+    send_what_is_due(*sender, now);
+    show_path(*sender, now);
     return;
   }
   counters_.unexpected_pongs++;
@@ -97,8 +104,8 @@ void Paths::handle_call_me_maybe(PeerEntry& sender, const disco::CallMeMaybe& me
   PeerPath& path = sender.second.path;
   path.set_call_me_maybe_endpoints(guarded(message.endpoints), now);
   path.make_all_due(now);
-  for (const Endpoint& endpoint : path.take_due(now)) ping(sender, endpoint, now);
-  show_path(sender);
+  for (const Endpoint& endpoint : path.take_due(now)) ping(sender, endpoint, PeerPath::Size::small, now);
+  show_path(sender, now);
 }
 
 void Paths::handle_stun(const Endpoint&, Bytes datagram, Instant now) {
@@ -119,7 +126,7 @@ void Paths::discover(PeerEntry& entry, Instant now) {
   const std::vector<Endpoint> due = peer.path.take_due(now);
   for (const Endpoint& endpoint : due) {
     if (!can_send_to(endpoint)) continue;
-    ping(entry, endpoint, now);
+    ping(entry, endpoint, PeerPath::Size::small, now);
     has_pinged = true;
   }
   // A peer that has no address for us to ping may still reach ours.
@@ -131,12 +138,39 @@ void Paths::discover(PeerEntry& entry, Instant now) {
   call_me_maybe(entry, now);
 }
 
-void Paths::ping(PeerEntry& entry, const Endpoint& to, Instant now) {
+void Paths::ping(PeerEntry& entry, const Endpoint& to, PeerPath::Size size, Instant now) {
   Peer& peer = entry.second;
   if (!peer.box || !can_send_to(to) || !peer.path.may_ping()) return;
-  const disco::Ping ping{.transaction = random_.array<disco::transaction_bytes>(), .node_key = own_node_key_};
-  peer.path.note_ping_sent(ping.transaction, to, now);
-  send_disco(to, peer, disco::encode(ping));
+  send_disco(to, peer, note_ping(entry, to, size, now));
+}
+
+// Each of ours is padded, a small one by a byte, which tells a node like ours that we judge sizes by ourselves.
+Buffer Paths::note_ping(PeerEntry& entry, std::optional<Endpoint> to, PeerPath::Size size, Instant now) {
+  disco::Ping ping{.transaction = random_.array<disco::transaction_bytes>(), .node_key = own_node_key_};
+  entry.second.path.note_ping_sent(ping.transaction, to, size, now);
+  if (entry.second.path.may_pad()) {
+    ping.padding_bytes = size == PeerPath::Size::full ? full_size_bytes - disco::whole_ping_bytes : 1;
+  }
+  return disco::encode(ping);
+}
+
+// Of either size, the padded one first: the relay and the peer keep the order.
+void Paths::check_padding(PeerEntry& entry, Instant now) {
+  const auto region = relay_of(entry);
+  if (!entry.second.box || !region || !relays_.is_connected(*region)) return;
+  for (const auto size : {PeerPath::Size::full, PeerPath::Size::small}) {
+    if (!entry.second.path.may_ping()) return;
+    const Buffer ping = note_ping(entry, std::nullopt, size, now);
+    send_disco(ViaRelay{.region = *region, .peer = entry.first}, entry.second, ping);
+  }
+}
+
+void Paths::send_what_is_due(PeerEntry& entry, Instant now) {
+  while (const auto to = entry.second.path.take_size_probe()) ping(entry, *to, PeerPath::Size::full, now);
+  if (const auto answer = entry.second.path.take_answer(now)) {
+    const disco::Pong pong{.transaction = answer->transaction, .source = answer->to};
+    send_disco(answer->to, entry.second, disco::encode(pong));
+  }
 }
 
 // Endpoints older than a NAT keeps a mapping would make the peer ping in vain: ask STUN first, then send.

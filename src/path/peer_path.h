@@ -1,5 +1,16 @@
 // One peer's direct path: the addresses it may have, the pings under way, the best address and how long it is trusted.
 //
+// An address is proven twice: by the pong to a small ping, which shows that somebody is there, and by the pong to one
+// of full size, without which no packet goes there (full_size.h). The best address is the one where both are true, and
+// among those the fastest. A peer that ignores padded pings, as no known one does, is found out through the relay,
+// where size is no matter: it is then trusted on small ones alone.
+//
+// What the peer sends is another direction. Stock clients trust an address with everything once it has answered a small
+// ping; so a ping without padding is answered only where full size passes, and held until then. And where the stack
+// misses what they have sent while only small datagrams arrive directly, theirs are not answered: for one heartbeat on
+// suspicion, which costs no trust, and for some minutes when it is certain, in which nothing is sent directly either.
+// Their client returns to the relay.
+//
 // Addresses come in here after the guard has passed them. Nothing is sent from here: the owner asks which pings are
 // due, sends them, and says so.
 #pragma once
@@ -8,11 +19,13 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "base/address.h"
 #include "base/time.h"
 #include "disco/message.h"
+#include "path/full_size.h"
 #include "path/place.h"
 #include "path/timing.h"
 
@@ -27,12 +40,21 @@ struct Proven {
 // Whether a is to replace b: the faster by its percentage, IPv6 by ten points; small differences change nothing.
 bool is_better(const Proven& a, const Proven& b);
 
+// What a peer does with pings that are padded, or what we are to do.
+enum class Padding : std::uint8_t {
+  unknown,
+  understood,
+  ignored,  // small pings prove everything
+};
+
 class PeerPath {
  public:
   static constexpr std::size_t candidates_max = 100;
   static constexpr std::size_t map_endpoints_max = 32;
   static constexpr std::size_t call_me_maybe_endpoints_max = 32;
   static constexpr std::size_t pings_outstanding_max = 64;
+
+  explicit PeerPath(Padding padding = Padding::unknown) : padding_first_(padding), padding_(padding) {}
 
   // ---- candidates
   void set_map_endpoints(const std::vector<Endpoint>& endpoints, Instant now);            // replaces the map's
@@ -53,21 +75,49 @@ class PeerPath {
   bool take_ping_back(const Endpoint& endpoint, Instant now);
   void make_all_due(Instant now);  // the peer asked for it; at most once per call_me_maybe_interval_min
   bool may_ping() const { return pings_.size() < pings_outstanding_max; }
-  void note_ping_sent(const disco::Transaction& transaction, const Endpoint& to, Instant now);
+  bool may_pad() const { return padding_first_ != Padding::ignored; }
+  enum class Size : std::uint8_t { small, full };
+  void note_ping_sent(const disco::Transaction& transaction, std::optional<Endpoint> to, Size size,
+                      Instant now);  // to nobody: through the relay
   // False if no such ping is under way.
   [[nodiscard]] bool handle_pong(const disco::Transaction& transaction, Instant now);
+  // The next address to send a ping of full size to now; it counts as sent.
+  std::optional<Endpoint> take_size_probe();
+  // Whether to ask through the relay, with a ping of either size, if the peer answers padded ones at all.
+  bool wants_padding_check() const;
+
+  // ---- answers to the peer's pings
+  // False: the peer would take an answer for more than is known. The ping is held, the last one of each address.
+  [[nodiscard]] bool may_answer(const Endpoint& from, const disco::Ping& ping, Instant now);
+  // A ping that was held and may now be answered.
+  struct Answer {
+    Endpoint to;
+    disco::Transaction transaction;
+  };
+  std::optional<Answer> take_answer(Instant now);
 
   // ---- data
   void note_sent(Instant now);
   bool is_active(Instant now) const { return last_sent_ && now - *last_sent_ < session_active; }
   const std::optional<Proven>& best() const { return best_; }
-  bool is_trusted(Instant now) const { return best_ && now < trusted_until_; }
+  bool is_trusted(Instant now) const { return best_ && now < trusted_until_; }  // with small datagrams
+  bool is_usable(Instant now) const;      // full size has passed, the last time that it was tried often enough
+  bool is_proven(Instant now) const;      // and lately, so that nothing else is needed
+  bool is_too_narrow(Instant now) const;  // small datagrams pass, large ones do not
   bool wants_discovery(Instant now) const;
+
+  // ---- what arrives directly, and authentic
+  void note_received(std::size_t largest_bytes, Instant now);
+  // The stack misses what the peer has sent since then; certain: and has sent again three times.
+  void note_missing(Instant since, bool certain, Instant now);
 
   // ---- time
   std::optional<Instant> next_timeout() const;
-  // Gives up pings without answer. True if a heartbeat is due: ping the best address, discover if that is wanted.
+  // Gives up pings without answer. True if a heartbeat is due: discover if that is wanted, check the padding if that
+  // is.
   bool handle_timeout(Instant now);
+  // The address that a small ping is due to. While pings of full size are answered no other are needed.
+  std::optional<Endpoint> take_heartbeat() { return std::exchange(heartbeat_due_, std::nullopt); }
 
  private:
   struct Candidate {
@@ -76,10 +126,13 @@ class PeerPath {
     std::optional<Instant> pinged_us;
     disco::Transaction last_transaction{};
     std::optional<Instant> last_ping;  // of ours
+    Duration latency{};                // of the last small ping that was answered
+    FullSize full_size;
   };
   struct OutstandingPing {
     disco::Transaction transaction;
-    Endpoint to;
+    std::optional<Endpoint> to;  // none: through the relay
+    Size size;
     Instant at;
   };
   using Candidates = std::map<Endpoint, Candidate>;
@@ -87,8 +140,24 @@ class PeerPath {
   bool lives(const Candidates::value_type& candidate, Instant now) const;
   void remove_dead(Instant now);
   void make_room_for_one();
-  void clear_best() { best_.reset(); }
+  void clear_best();
+  void handle_small_pong(Candidates::value_type& candidate, Duration latency, Instant now);
+  void handle_full_pong(Candidates::value_type& candidate, Duration latency, Instant now);
+  void handle_relay_pong(Size size);
+  void make_best(const Candidates::value_type& candidate, Instant now);
+  bool is_preferred(const Candidates::value_type& candidate) const;
+  bool passes(const FullSize& size) const { return padding_ == Padding::ignored || size.passes(); }
+  void probe_size(const Endpoint& endpoint, FullSize& size, Instant now);
+  void doubt_best(Instant now);
+  void handle_size_timer(Instant now);
+  FullSize* best_size();
+  const FullSize* best_size() const;
+  bool hears_large(Instant now) const;
+  bool pauses(Instant now) const { return paused_until_ && now < *paused_until_; }
 
+  Padding padding_first_;
+  Padding padding_;
+  int padding_checks_ = 0;  // small pings through the relay that were answered while no padded one was
   Candidates candidates_;
   std::vector<OutstandingPing> pings_;  // oldest first
   std::optional<Proven> best_;
@@ -98,6 +167,15 @@ class PeerPath {
   std::optional<Instant> all_due_at_;  // of the last make_all_due
   std::optional<Instant> nothing_due_before_;
   std::optional<Instant> heartbeat_at_;
+  std::optional<Endpoint> heartbeat_due_;
+  std::optional<Instant> size_timer_;        // the next probe of the best address, or its verdict
+  std::vector<Endpoint> size_probes_due_;    // each a candidate, and once
+  std::optional<Endpoint> answer_due_;       // a held ping from there may be answered
+  std::optional<Instant> received_at_;       // directly, anything
+  std::optional<Instant> full_received_at_;  // directly, of full size
+  std::optional<Instant> suspected_until_;   // large datagrams of the peer may not arrive
+  std::optional<Instant> paused_until_;      // they do not
+  Duration pause_next_ = inbound_pause_first;
 };
 
 }  // namespace quoin::path

@@ -50,6 +50,11 @@ class SimulatedNet {
     std::vector<Event> events;
     std::vector<Transmit> transmitted;
     bool tells_endpoints = true;  // whether control passes them on
+    // The uplink loses longer datagrams without a word, and for now so many of any size above small.
+    std::size_t largest_out = SIZE_MAX, largest_in = SIZE_MAX;
+    int loses_large = 0;
+    bool is_stock = false;            // trusts small pings with everything, from its start on
+    bool answers_no_padding = false;  // hears no large disco, by whatever way
   };
 
   Instant now{seconds(1000)};
@@ -83,6 +88,7 @@ class SimulatedNet {
     host.sent_to.clear();
     host.paths = std::make_unique<Paths>(crypto::DiscoPrivateKey::generate(*host.random), host.node_key,
                                          std::move(guard), *host.random, now);
+    if (host.is_stock) host.paths->probe_no_sizes();
     host.paths->set_sockets({.ipv4 = true, .ipv6 = false}, now);
     host.paths->set_relay_map(map, now);
     settle();
@@ -217,6 +223,7 @@ class SimulatedNet {
       later(relay_latency, [this, key = from.node_key, relay = *relay, datagram = transmit.datagram] {
         for (auto& [name, host] : hosts_) {
           if (host.node_key != relay.peer || !host.relays.contains(relay.region)) continue;
+          if (host.answers_no_padding && datagram.size() >= full_size_bytes) continue;
           host.paths->handle_disco(ViaRelay{.region = relay.region, .peer = key}, datagram, now);
         }
       });
@@ -227,6 +234,8 @@ class SimulatedNet {
     if (from.filtering == Filtering::blocks_udp) return;
     from.sent_to.insert(to);
     const Endpoint source = mapping_of(from, to);
+    const std::size_t size = transmit.datagram.size();
+    if (size > from.largest_out || (size >= full_size_bytes && from.loses_large > 0 && from.loses_large-- > 0)) return;
     const auto stun = stun_servers.find(to);
     if (stun != stun_servers.end()) {
       const auto asked = stun::parse_request(transmit.datagram, stun::RequestForm::tailnode);
@@ -238,6 +247,8 @@ class SimulatedNet {
     }
     later(internet_latency, [this, source, to, datagram = transmit.datagram] {
       for (auto& [name, host] : hosts_) {
+        if (datagram.size() > host.largest_in) continue;
+        if (host.answers_no_padding && datagram.size() >= full_size_bytes) continue;
         if (lets_in(host, source, to)) host.paths->handle_disco(source, datagram, now);
       }
     });

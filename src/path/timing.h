@@ -18,6 +18,14 @@ constexpr Duration pinged_candidate_lifetime = seconds(45);    // known only fro
 constexpr Duration call_me_maybe_interval_min = seconds(1);    // between two of ours, and between two that we react to
 constexpr Duration call_me_maybe_interval_blind = seconds(5);  // of ours, while the peer has no address at all
 
+// Whether datagrams of full size pass.
+constexpr Duration size_probe_interval = milliseconds(500);  // to one address, heartbeats apart
+constexpr int size_probes_max = 6;                           // in a row without an answer
+constexpr Duration size_probe_patience = seconds(1);         // after the last of them; then they count as lost
+constexpr int padding_checks_max = 3;                 // through the relay, before a peer counts as ignoring padding
+constexpr Duration inbound_pause_first = minutes(5);  // for which a peer's pings are not answered; then doubled
+constexpr Duration inbound_pause_max = hours(1);
+
 // Own endpoints and the home region.
 constexpr Duration endpoints_fresh = seconds(27);  // NATs keep a mapping for 30 s
 constexpr Duration own_endpoint_lifetime = seconds(310);

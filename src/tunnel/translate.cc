@@ -24,6 +24,7 @@ pair::PathKind to_pair(node::PathKind kind) {
     case node::PathKind::none: return pair::PathKind::none;
     case node::PathKind::relay: return pair::PathKind::relay;
     case node::PathKind::direct: return pair::PathKind::direct;
+    case node::PathKind::relay_past_narrow: return pair::PathKind::relay_past_narrow;
   }
   std::unreachable();
 }

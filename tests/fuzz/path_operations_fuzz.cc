@@ -1,8 +1,11 @@
 // Plays operations on one node's Paths: whatever control, relays, STUN servers and peers say, in any order and at any
-// time, no datagram goes where it must not, no timer stands in the past, and nothing grows without bound.
+// time, no datagram goes where it must not, nothing large where nobody has answered, no timer stands in the past, and
+// nothing grows without bound.
 
 #include <cstdint>
 #include <cstdlib>
+#include <set>
+#include <utility>
 
 #include "disco/envelope.h"
 #include "path/paths.h"
@@ -71,13 +74,20 @@ class Player {
     return ViaRelay{.region = region(), .peer = peer_node_[from]};
   }
   disco::Transaction transaction() {
-    if (!pinged_.empty() && input_.u8() % 2 == 0) return pinged_[input_.u8() % pinged_.size()];
-    return {static_cast<std::byte>(input_.u8())};
+    if (pinged_.empty() || input_.u8() % 2 != 0) return {static_cast<std::byte>(input_.u8())};
+    const auto& [transaction, to] = pinged_[input_.u8() % pinged_.size()];
+    if (to) answered_.insert(*to);
+    return transaction;
   }
 
   void step() {
     const std::uint8_t operation = input_.u8();
     const std::size_t who = peer();
+    if (operation >= 252) {
+      const Instant since = now_ - milliseconds(10 * input_.u8());
+      if (operation < 254) return paths_.note_received_directly(peer_node_[who], operation == 252 ? 100 : 1312, now_);
+      return paths_.note_missing(peer_node_[who], since, operation == 254, now_);
+    }
     switch (operation % 18) {
       case 0: now_ += milliseconds(input_.u8()); break;
       case 1: now_ += seconds(input_.u8()); break;
@@ -90,7 +100,11 @@ class Player {
       case 3: paths_.remove_peer(peer_node_[who], now_); break;
       case 4: set_map(); break;
       case 5: paths_.set_stun_addresses(region(), endpoints(), now_); break;
-      case 6: give(who, disco::encode(disco::Ping{.transaction = transaction(), .node_key = peer_node_[who]})); break;
+      case 6:
+        give(who, disco::encode(disco::Ping{.transaction = transaction(),
+                                            .node_key = peer_node_[who],
+                                            .padding_bytes = std::size_t{operation} / 18}));
+        break;
       case 7: give(who, disco::encode(disco::Pong{.transaction = transaction(), .source = endpoint()})); break;
       case 8: give(who, disco::encode(disco::CallMeMaybe{endpoints()})); break;
       case 9: give(who, input_.take(std::min<std::size_t>(input_.u8(), input_.remaining()))); break;
@@ -144,12 +158,17 @@ class Player {
     while (auto transmit = paths_.poll_transmit()) {
       require(++count <= static_cast<int>(transmits_waiting_max));
       const auto* to = std::get_if<Endpoint>(&transmit->to);
-      if (to == nullptr) continue;
+      if (to == nullptr) {
+        remember_ping(transmit->datagram, nullptr);
+        continue;
+      }
       require(!is_forbidden(*to));
+      require(transmit->datagram.size() < 400 || answered_.contains(*to));
+      require(transmit->datagram.size() <= full_size_bytes);
       if (const auto id = stun::parse_request(transmit->datagram, stun::RequestForm::tailnode)) {
         asked_.push_back(*id);
       } else {
-        remember_ping(transmit->datagram);
+        remember_ping(transmit->datagram, to);
       }
     }
     while (paths_.poll_event()) continue;
@@ -157,14 +176,16 @@ class Player {
   }
 
   // The peers hold their keys, so they can read what we ask them.
-  void remember_ping(Bytes datagram) {
+  void remember_ping(Bytes datagram, const Endpoint* to) {
     const auto envelope = disco::parse_envelope(datagram);
     require(envelope.has_value());
     for (const crypto::BoxKey& box : box_) {
       const auto payload = box.open(envelope->box);
       if (!payload) continue;
       const auto message = disco::parse(*payload);
-      if (const auto* ping = std::get_if<disco::Ping>(&*message)) pinged_.push_back(ping->transaction);
+      if (const auto* ping = std::get_if<disco::Ping>(&*message)) {
+        pinged_.emplace_back(ping->transaction, to ? std::optional(*to) : std::nullopt);
+      }
     }
   }
 
@@ -176,7 +197,8 @@ class Player {
   std::vector<crypto::DiscoPrivateKey> peer_disco_;
   std::vector<crypto::NodePublicKey> peer_node_;
   std::vector<crypto::BoxKey> box_;
-  std::vector<disco::Transaction> pinged_;
+  std::vector<std::pair<disco::Transaction, std::optional<Endpoint>>> pinged_;
+  std::set<Endpoint> answered_;  // perhaps: an answer to a ping that went there was made
   std::vector<stun::TransactionId> asked_;
 };
 

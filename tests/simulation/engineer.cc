@@ -75,7 +75,8 @@ void Engineer::start() {
                                                         .control_authority = "control.example",
                                                         .server_key = servers_.control.box.public_key(),
                                                         .own_prefixes = site_.networks,
-                                                        .allowed_private = {}},
+                                                        .allowed_private = {},
+                                                        .probes_sizes = !is_stock},
                                        random_, world_.now, WallTime{seconds(1'790'000'000) + world_.now.since_zero});
   stack_ = std::make_unique<netstack::Stack>(netstack::StackConfig{}, random_, world_.now);
   internet_.attach(site_, inside_, *this);

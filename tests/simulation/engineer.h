@@ -35,7 +35,8 @@ class Engineer final : public Actor, public UdpReceiver {
 
   Engineer(World& world, Internet& internet, Servers& servers, Site& site, std::string join_key, Endpoint inside);
 
-  void restart();  // a new process: new keys for disco and machine, everything forgotten, new port
+  bool is_stock = false;  // from the next start on: trusts small pings with everything, as Tailscale's clients do
+  void restart();         // a new process: new keys for disco and machine, everything forgotten, new port
 
   netstack::FlowId connect(const IpAddress& to, std::uint16_t port);
   netstack::FlowId open_udp(const IpAddress& to, std::uint16_t port);

@@ -80,7 +80,8 @@ void Internet::send(Site& site, const Endpoint& inside, const Endpoint& to, Byte
   Buffer together;
   for (std::size_t at = 0; at < segments.size(); at += segment_bytes) {
     if (watch) watch(segments.subspan(at, std::min(segment_bytes, segments.size() - at)));
-    if (world_.happens(udp_loss)) {
+    const std::size_t bytes = std::min(segment_bytes, segments.size() - at);
+    if (bytes > site.largest_out || world_.happens(udp_loss)) {
       datagrams_lost++;
       if (!together.empty()) carry(from, to, std::exchange(together, {}), segment_bytes);
       continue;
@@ -96,6 +97,14 @@ void Internet::carry(const Endpoint& from, const Endpoint& to, Buffer datagrams,
   });
 }
 
+// The last one may be short enough while all others are too long.
+bool Internet::cut_at(std::size_t largest, Buffer& datagrams, std::size_t segment_bytes) {
+  if (std::min(segment_bytes, datagrams.size()) <= largest) return true;
+  const std::size_t last = datagrams.size() % segment_bytes;
+  datagrams.erase(datagrams.begin(), datagrams.end() - static_cast<std::ptrdiff_t>(last));
+  return !datagrams.empty() && datagrams.size() <= largest;
+}
+
 void Internet::arrive(const Endpoint& from, const Endpoint& to, Buffer& datagrams, std::size_t segment_bytes) {
   if (const auto stun = stun_servers_.find(to); stun != stun_servers_.end()) {
     const auto asked = stun::parse_request(datagrams, stun::RequestForm::tailnode);
@@ -105,6 +114,7 @@ void Internet::arrive(const Endpoint& from, const Endpoint& to, Buffer& datagram
   }
   for (const auto& site : sites_) {
     if (site->nat.outside() != to.address || !site->udp_passes) continue;
+    if (!cut_at(site->largest_in, datagrams, segment_bytes)) return;
     const auto inside = site->nat.inbound(from, to, world_.now);
     const auto host = inside ? hosts_.find(*inside) : hosts_.end();
     if (host == hosts_.end()) return;

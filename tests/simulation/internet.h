@@ -69,6 +69,8 @@ struct Site {
   Nat nat;
   std::vector<Prefix> networks;  // its own: no datagram of its nodes may go there
   bool udp_passes = true;
+  std::size_t largest_out = SIZE_MAX;  // longer datagrams are lost at the uplink without a word
+  std::size_t largest_in = SIZE_MAX;
   std::uint64_t datagrams_out = 0;  // to anything but STUN servers
 };
 
@@ -101,6 +103,7 @@ class Internet {
   };
   void check(const Site& site, const Endpoint& to);
   void carry(const Endpoint& from, const Endpoint& to, Buffer datagrams, std::size_t segment_bytes);
+  static bool cut_at(std::size_t largest, Buffer& datagrams, std::size_t segment_bytes);
   void arrive(const Endpoint& from, const Endpoint& to, Buffer& datagrams, std::size_t segment_bytes);
 
   World& world_;
