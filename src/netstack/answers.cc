@@ -25,7 +25,8 @@ struct ReadSyn {  // what was kept of a SYN has been read before
   }
 };
 
-constexpr tcp::Keepalive keepalive_of_accepted = {.idle = seconds(15), .interval = seconds(5), .probes_max = 4};
+constexpr tcp::Keepalive keepalive_of_accepted = {
+    .idle = seconds(15), .interval = seconds(5), .early = milliseconds(500), .probes_max = 4};
 
 IcmpUnreachable complaint(Refusal refusal) {
   switch (refusal) {

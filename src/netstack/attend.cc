@@ -103,6 +103,7 @@ void Stack::Rooms::attend_tcp(FlowId id, Flow& flow, TcpFlow& tcp, Instant now) 
       case tcp::EventKind::readable: flow.untold.readable = true; break;
       case tcp::EventKind::writable: flow.untold.writable = true; break;
       case tcp::EventKind::peer_finished: flow.untold.peer_finished = true; break;
+      case tcp::EventKind::missing: flow.untold.missing = event->missing; break;
       case tcp::EventKind::closed: {
         const FlowKey key = table.key(id);
         const auto wait = connection.time_wait();

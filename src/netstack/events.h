@@ -5,6 +5,7 @@
 #include <variant>
 
 #include "base/address.h"
+#include "base/time.h"
 #include "netstack/flow_id.h"
 
 namespace quoin::netstack {
@@ -53,6 +54,12 @@ struct Writable {  // there is room again, after write_space or send_datagram ha
 struct PeerFinished {  // TCP: nothing follows what is readable
   FlowId flow;
 };
+// TCP: the peer has sent since then what has not arrived, nor when it must have been sent again.
+struct Missing {
+  IpAddress remote;
+  Instant since;
+  bool certain;  // it was, and three times at least
+};
 struct Closed {  // the last word about a flow; not said of flows that the owner refused, aborted or closed itself
   FlowId flow;
   CloseReason why;
@@ -77,7 +84,7 @@ struct EchoRequestLost {  // the same of an echo request that was not told of
   IpAddress remote;
 };
 
-using StackEvent = std::variant<Incoming, Connected, Readable, Writable, PeerFinished, Closed, EchoRequest,
+using StackEvent = std::variant<Incoming, Connected, Readable, Writable, PeerFinished, Missing, Closed, EchoRequest,
                                 IncomingLost, EchoRequestLost>;
 
 }  // namespace quoin::netstack

@@ -44,6 +44,7 @@ struct Flow {
     bool readable = false;
     bool writable = false;
     bool peer_finished = false;
+    std::optional<tcp::Missing::Report> missing = {};
     bool closed = false;
     bool operator==(const Untold&) const = default;
   };

@@ -121,6 +121,9 @@ std::optional<StackEvent> Stack::Rooms::poll_event() {
     if (std::exchange(untold.readable, false)) return Readable{id};
     if (std::exchange(untold.writable, false)) return Writable{id};
     if (std::exchange(untold.peer_finished, false)) return PeerFinished{id};
+    if (const auto report = std::exchange(untold.missing, std::nullopt)) {
+      return Missing{key.remote.address, report->since, report->certain};
+    }
     telling_.pop_front();
     flow.telling = false;
     if (untold.closed) {

@@ -36,7 +36,7 @@ struct StackConfig {
   std::size_t pending_max = 320;            // flows that wait for accept or refuse
   Duration pending_lifetime = seconds(30);  // then TCP is reset and UDP forgotten
   std::size_t memory_bytes_max = 32 << 20;  // what all flows buffer together
-  bool keepalive = false;                   // of accepted TCP flows: after 15 s, every 5 s, four times
+  bool keepalive = false;  // of accepted TCP flows: after 15 s, every 5 s, four times; early: answers.cc
 };
 
 enum class DatagramRefusal : std::uint8_t {

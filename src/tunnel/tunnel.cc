@@ -231,6 +231,8 @@ void Tunnel::handle(const netstack::StackEvent& event, Instant now) {
       if (flow->ftp) flush_ftp(*flow, now);
       tell(FlowWork{writable->flow});
     }
+  } else if (const auto* missing = std::get_if<netstack::Missing>(&event)) {
+    node_.note_missing(missing->remote, missing->since, missing->certain, now);
   } else if (const auto* finished = std::get_if<netstack::PeerFinished>(&event)) {
     if (Flow* flow = flows_.find(finished->flow)) {
       flow->engineer_finished = true;

@@ -38,13 +38,16 @@ void Connection::handle_segment(const Segment& segment, Instant now) {
   if (!passes_timestamp_check(arrival, now) || !acceptable(arrival)) return handle_unacceptable(arrival, now);
   if (segment.flags.syn) return challenge(now);
   if (!segment.flags.ack) return;
+  if (arrival.payload > 0 || unwrap(sender_.una(), segment.acknowledgment) > sender_.una()) asked_early_ = false;
   arm_keepalive(now);
   if (state_ == State::syn_received && !complete_handshake(arrival, now)) return;
   if (!handle_acknowledgment(arrival, now)) return;
   note_timestamp(arrival, now);
   if (abort_if_delivered(now)) return;
   // Then the text and the FIN. Urgent data is ordinary data here.
-  if (state_ != State::closed && state_ != State::time_wait) handle_text(arrival, now);
+  const auto is_over = [this] { return state_ == State::closed || state_ == State::time_wait; };
+  if (!is_over()) handle_text(arrival, now);
+  if (!is_over()) missing_.note(receiver_.next(), arrival.end(), sender_.round_trip().timeout_at_first(), now, timers_);
 }
 
 bool Connection::passes_timestamp_check(const Arrival& arrival, Instant now) const {

@@ -78,6 +78,9 @@ std::optional<Event> Connection::poll_event() {
   if (std::exchange(event_readable_, false)) return Event{EventKind::readable};
   if (std::exchange(event_peer_finished_, false)) return Event{EventKind::peer_finished};
   if (std::exchange(event_writable_, false)) return Event{EventKind::writable};
+  if (const auto report = std::exchange(event_missing_, std::nullopt)) {
+    return Event{.kind = EventKind::missing, .missing = *report};
+  }
   if (std::exchange(event_closed_, false)) return Event{EventKind::closed, *close_reason_};
   return std::nullopt;
 }
@@ -230,6 +233,7 @@ void Connection::handle_timeout(Instant now) {
   if (timers_.take_expired(Timer::reorder, now)) sender_.on_reorder_timer(timers_, now);
   if (timers_.take_expired(Timer::delayed_ack, now)) receiver_.acknowledge_now();
   if (timers_.take_expired(Timer::keepalive, now)) handle_keepalive_timer(now);
+  if (timers_.take_expired(Timer::missing, now)) event_missing_ = missing_.handle_timer(now, timers_);
   timers_.take_expired(Timer::pace, now);  // poll_transmit does the rest
 }
 
@@ -246,7 +250,9 @@ void Connection::handle_retransmit_timer(Instant now) {
 void Connection::arm_keepalive(Instant now) {
   if (!config_.keepalive) return;
   keepalives_unanswered_ = 0;
-  timers_.set(Timer::keepalive, now + config_.keepalive->idle);
+  const auto& early = config_.keepalive->early;
+  const bool asks_early = early && !asked_early_ && receiver_.largest_packet() < payload_mss();
+  timers_.set(Timer::keepalive, now + (asks_early ? *early : config_.keepalive->idle));
 }
 
 // RFC 9293, section 3.8.4. While something is in flight its retransmission tells whether the peer lives.
@@ -254,6 +260,11 @@ void Connection::handle_keepalive_timer(Instant now) {
   const bool idle = sender_.outstanding() == 0 && !timers_.armed(Timer::persist);
   if (!idle) {
     arm_keepalive(now);
+    return;
+  }
+  if (config_.keepalive->early && !std::exchange(asked_early_, true) && receiver_.largest_packet() < payload_mss()) {
+    keepalive_due_ = true;
+    timers_.set(Timer::keepalive, now + config_.keepalive->idle);
     return;
   }
   if (keepalives_unanswered_ >= config_.keepalive->probes_max) {

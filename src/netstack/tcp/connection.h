@@ -21,6 +21,7 @@
 #include "base/time.h"
 #include "netstack/tcp/challenge.h"
 #include "netstack/tcp/congestion.h"
+#include "netstack/tcp/missing.h"
 #include "netstack/tcp/receive.h"
 #include "netstack/tcp/segment.h"
 #include "netstack/tcp/sender.h"
@@ -43,18 +44,23 @@ enum class EventKind : std::uint8_t {
   readable,       // there are bytes, and there were none or fewer when last said
   writable,       // there is room again, after the queue was full
   peer_finished,  // the peer's FIN is in order; bytes before it may still wait in readable()
+  missing,        // what the peer has sent has not arrived, nor when it was sent again (missing.h)
   closed,         // the last event. The stack may drop the connection (see time_wait())
 };
 
 struct Event {
   EventKind kind;
   CloseReason reason = CloseReason::finished;  // of closed
+  Missing::Report missing = {};                // of missing
   bool operator==(const Event&) const = default;
 };
 
 struct Keepalive {
   Duration idle = minutes(10);
   Duration interval = seconds(30);
+  // While no packet of full size has come: asks this long after the last news as well, once, since the answer tells
+  // what the peer has sent (missing.h).
+  std::optional<Duration> early = {};
   int probes_max = 5;  // unanswered, after which the connection has timed out
 };
 
@@ -181,6 +187,7 @@ class Connection {
   Receiver receiver_;
   Timers timers_;
   ChallengeLimit challenges_;
+  Missing missing_;
   std::optional<TimeWait> time_wait_;
   std::optional<Outgoing> answer_;  // a reset or an acknowledgment of TIME-WAIT: leaves first
 
@@ -201,6 +208,7 @@ class Connection {
   bool abort_wanted_ = false;  // as soon as all is delivered
   bool over_ = false;          // finished on both sides; closed is told once everything is read
   bool keepalive_due_ = false;
+  bool asked_early_ = false;  // since the last news
   int keepalives_unanswered_ = 0;
   bool was_full_ = false;  // the writer met the end of the queue
 
@@ -209,6 +217,7 @@ class Connection {
   bool event_writable_ = false;
   bool event_peer_finished_ = false;
   bool event_closed_ = false;
+  std::optional<Missing::Report> event_missing_;
   std::optional<CloseReason> close_reason_;
 };
 

@@ -52,6 +52,7 @@ class Receiver {
   Position window_edge() const { return window_.edge(); }
   bool finished() const { return finished_; }  // the peer's FIN is in order: nothing follows
   std::uint64_t bytes_received() const { return bytes_end() - first_; }
+  std::size_t largest_packet() const { return packet_bytes_; }  // payload, of those that came
   std::size_t memory_used() const;
   void release_idle_memory();
   ReceiveWindow& window() { return window_; }

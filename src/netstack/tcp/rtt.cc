@@ -37,8 +37,11 @@ void RoundTrip::back_off() {
 // The floor is on the variation rather than on the sum: a peer may delay its acknowledgment by up to that whatever the
 // length of the path.
 Duration RoundTrip::timeout() const {
-  const Duration base = smoothed_ ? *smoothed_ + std::max(timeout_min, 4 * variation_) : timeout_first;
-  return std::min(timeout_max, std::min(base, timeout_max) * (std::int64_t{1} << backoff_));
+  return std::min(timeout_max, timeout_at_first() * (std::int64_t{1} << backoff_));
+}
+
+Duration RoundTrip::timeout_at_first() const {
+  return smoothed_ ? std::min(timeout_max, *smoothed_ + std::max(timeout_min, 4 * variation_)) : timeout_first;
 }
 
 }  // namespace quoin::netstack::tcp

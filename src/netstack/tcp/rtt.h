@@ -20,6 +20,7 @@ class RoundTrip {
   void progress_without_sample();  // something arrived, but it is not known which transmission
 
   Duration timeout() const;
+  Duration timeout_at_first() const;  // of something that is sent for the first time
   std::optional<Duration> smoothed() const { return smoothed_; }
   Duration variation() const { return variation_; }
   std::optional<Duration> minimum() const { return minimum_; }

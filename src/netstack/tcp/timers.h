@@ -19,8 +19,9 @@ enum class Timer : std::uint8_t {
   keepalive,    // while established, if the configuration asks for it
   give_up,      // while the peer owes us an answer: it has this long without any progress, or in all before an abort
   time_wait,    // in TIME-WAIT: the end of it
+  missing,      // while the peer has sent what has not arrived: it must have been sent again
 };
-inline constexpr std::size_t timer_count = 9;
+inline constexpr std::size_t timer_count = 10;
 
 class Timers {
  public:
