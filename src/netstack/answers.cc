@@ -91,14 +91,25 @@ void Stack::Rooms::refuse(FlowId id, Refusal refusal) {
   if (const auto* pending = std::get_if<PendingOpen>(&flow->state)) {
     answer_syn(id, *pending, refusal);
   } else if (refusal != Refusal::silent) {
-    complain(id, std::get<UdpFlow>(flow->state), complaint(refusal));
+    if (auto error = complaint_about(id, std::get<UdpFlow>(flow->state), complaint(refusal))) {
+      send(table.key(id).remote.address, *std::move(error));
+    }
   }
   forget(id);
 }
 
-void Stack::Rooms::complain(FlowId id, const UdpFlow& udp, IcmpUnreachable what) {
-  // Nothing came in on a flow that was opened from here.
-  if (const auto about = parse_ip(udp.last_packet)) send(table.key(id).remote.address, icmp_unreachable(what, *about));
+// None: nothing came in, on a flow that was opened from here.
+std::optional<Buffer> Stack::Rooms::complaint_about(FlowId id, const UdpFlow& udp, IcmpUnreachable what) const {
+  if (udp.last_packet.empty()) return std::nullopt;
+  const FlowKey& key = table.key(id);
+  const Bytes packet(udp.last_packet);
+  const std::size_t header_bytes = ip_header_bytes(key.local.address.version());
+  return icmp_unreachable(what, {.source = key.remote.address,
+                                 .destination = key.local.address,
+                                 .protocol = IpProtocol::udp,
+                                 .hop_limit = 1,
+                                 .header = packet.first(header_bytes),
+                                 .payload = packet.subspan(header_bytes)});
 }
 
 void Stack::Rooms::abort(FlowId id, Instant now) {
@@ -114,9 +125,18 @@ void Stack::Rooms::abort(FlowId id, Instant now) {
 
 void Stack::Rooms::unreachable(FlowId id, Refusal why) {
   if (const auto* udp = find<UdpFlow>(id)) {
-    complain(id, *udp, complaint(why));
+    if (auto error = complaint_about(id, *udp, complaint(why))) {
+      send(table.key(id).remote.address, *std::move(error));
+    }
     forget(id);
   }
+}
+
+// Over IPv6, and of nothing that we could send: so who asked hears that it is no use to wait.
+void Stack::Rooms::answer_too_large(FlowId id, Instant now) {
+  statistics.datagrams_out_too_large++;
+  auto error = complaint_about(id, *find<UdpFlow>(id), IcmpUnreachable::prohibited);
+  if (error) send_limited(table.key(id).remote.address, *std::move(error), now);
 }
 
 }  // namespace quoin::netstack

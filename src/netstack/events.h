@@ -73,15 +73,21 @@ struct EchoRequest {
   std::size_t bytes;  // of its data
 };
 
-// A SYN, or the first datagram of a flow, that found no place to wait: nothing of it is left.
+// A SYN, or the first datagram of a flow, that found no place to wait, or whose fragments found none: nothing of it is
+// left.
 struct IncomingLost {
   Transport transport;
   Endpoint local;
   Endpoint remote;
 };
+enum class EchoLoss : std::uint8_t {
+  no_room,    // too many wait
+  too_large,  // over IPv6, where its reply would need fragments
+};
 struct EchoRequestLost {  // the same of an echo request that was not told of
   IpAddress local;
   IpAddress remote;
+  EchoLoss why = EchoLoss::no_room;
 };
 
 using StackEvent = std::variant<Incoming, Connected, Readable, Writable, PeerFinished, Missing, Closed, EchoRequest,

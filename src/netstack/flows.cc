@@ -7,7 +7,8 @@
 namespace quoin::netstack {
 
 std::optional<FlowId> Stack::Rooms::open(const FlowKey& key, Flow flow) {
-  const auto id = table.insert(key);
+  const bool is_full = key.protocol == IpProtocol::udp && table.size() >= config.flows_max / 8 * 7;
+  const auto id = is_full ? std::nullopt : table.insert(key);
   if (!id) {
     statistics.flows_full++;
     return std::nullopt;
@@ -58,6 +59,8 @@ void Stack::Rooms::forget(FlowId id) {
 
 void Stack::Rooms::handle_timeout(Instant now) {
   time_waits.handle_timeout(now);
+  reassembly.handle_timeout(now);
+  handle_given_up(now);
   // Each flow once, whatever deadline it asks for next.
   std::vector<FlowId> due;
   while (const auto place = timers.pop_due(now)) due.push_back(table.at(*place));
@@ -89,10 +92,11 @@ void Stack::Rooms::handle_flow_timeout(FlowId id, Instant now) {
 }
 
 std::optional<Instant> Stack::Rooms::poll_timeout() const {
-  const auto flow = timers.earliest();
-  const auto wait = time_waits.poll_timeout();
-  if (flow && wait) return std::min(*flow, *wait);
-  return flow ? flow : wait;
+  std::optional<Instant> next;
+  for (const auto& at : {timers.earliest(), time_waits.poll_timeout(), reassembly.poll_timeout()}) {
+    if (at && (!next || *at < *next)) next = at;
+  }
+  return next;
 }
 
 void Stack::Rooms::lose(StackEvent what) {

@@ -39,6 +39,7 @@ void Stack::Rooms::set_addresses(std::vector<IpAddress> now_ours) {
     if (stays(address)) continue;
     time_waits.remove_address(address);
     echoes.clear(address);
+    reassembly.remove_of(address);
   }
   addresses = std::move(now_ours);
 }
@@ -51,17 +52,21 @@ void Stack::Rooms::handle_burst(std::span<const MutableBytes> packets, Instant n
 void Stack::Rooms::handle_packet(Bytes bytes, Instant now) {
   statistics.packets_in++;
   const auto packet = parse_ip(bytes);
+  if (!packet && packet.error() == IpRefusal::fragment) return handle_fragment(bytes, now);
   if (!packet) {
     statistics.refused[static_cast<std::size_t>(packet.error())]++;
     return;
   }
-  if (!is_for_us(*packet)) return;
-  const bool v4 = packet->source.is_v4();
-  if (packet->protocol == IpProtocol::tcp) return handle_tcp(*packet, now);
+  if (is_for_us(*packet)) handle_whole(*packet, now);
+}
+
+void Stack::Rooms::handle_whole(const IpPacket& packet, Instant now) {
+  const bool v4 = packet.source.is_v4();
+  if (packet.protocol == IpProtocol::tcp) return handle_tcp(packet, now);
   end_run(now);  // so that flows see each other's packets in the order of the burst
-  if (packet->protocol == IpProtocol::udp) return handle_udp(*packet, now);
-  if (packet->protocol == (v4 ? IpProtocol::icmp : IpProtocol::icmpv6)) return handle_icmp(*packet, now);
-  if (packet->protocol == IpProtocol::tsmp) return handle_tsmp(*packet, now);
+  if (packet.protocol == IpProtocol::udp) return handle_udp(packet, now);
+  if (packet.protocol == (v4 ? IpProtocol::icmp : IpProtocol::icmpv6)) return handle_icmp(packet, now);
+  if (packet.protocol == IpProtocol::tsmp) return handle_tsmp(packet, now);
   statistics.unknown_protocol++;
 }
 
@@ -91,7 +96,7 @@ void Stack::Rooms::handle_udp(const IpPacket& packet, Instant now) {
       IpProtocol::udp, {packet.destination, datagram->destination_port}, {packet.source, datagram->source_port}};
   auto id = table.find(key);
   if (!id) {
-    if (pending_full()) {
+    if (pending_full(IpProtocol::udp)) {
       statistics.pending_full++;
       return lose(IncomingLost{Transport::udp, key.local, key.remote});
     }
@@ -104,11 +109,13 @@ void Stack::Rooms::handle_udp(const IpPacket& packet, Instant now) {
   }
   UdpFlow& udp = *find<UdpFlow>(*id);
   udp.last_passed = now;
-  if (!udp.in.fits(datagram->data.size()) || datagram->data.size() + packet.whole().size() > bytes_for_buffers()) {
+  const Bytes whole = packet.whole();
+  const Bytes quote = whole.first(std::min(whole.size(), icmp_quote_bytes_max(packet.source.version())));
+  if (!udp.in.fits(datagram->data.size()) || datagram->data.size() + quote.size() > bytes_for_buffers()) {
     statistics.datagrams_in_dropped++;
   } else {
     udp.in.push(to_buffer(datagram->data));
-    udp.last_packet = to_buffer(packet.whole());
+    udp.last_packet = to_buffer(quote);
   }
   attend(*id, now);
 }
@@ -123,12 +130,14 @@ void Stack::Rooms::handle_icmp(const IpPacket& packet, Instant now) {
   } else if (const auto* echo = std::get_if<IcmpEcho>(&*message); echo != nullptr && !echo->reply) {
     statistics.echo_requests++;
     // A reply is as long as its request; one that could not leave is not asked for.
-    if (packet.whole().size() > config.mtu) {
+    if (packet.source.is_v6() && packet.whole().size() > config.mtu) {
       statistics.echo_requests_dropped++;
-      lose(EchoRequestLost{packet.destination, packet.source});
-    } else if (const auto oldest = echoes.add(packet.destination, packet.source, echo->body)) {
+      lose(EchoRequestLost{packet.destination, packet.source, EchoLoss::too_large});
+      return send_limited(packet.source, icmp_unreachable(IcmpUnreachable::prohibited, packet), now);
+    }
+    for (const auto& oldest : echoes.add(packet.destination, packet.source, echo->body)) {
       statistics.echo_requests_dropped++;
-      if (!oldest->told) lose(EchoRequestLost{oldest->local, oldest->remote});
+      if (!oldest.told) lose(EchoRequestLost{oldest.local, oldest.remote});
     }
   } else {
     statistics.icmp_ignored++;

@@ -6,9 +6,19 @@
 
 namespace quoin::netstack {
 
+// Over IPv4 what is longer than the mtu leaves in fragments, all of them or none.
 void Stack::Rooms::send(const IpAddress& destination, Buffer packet) {
-  assert(packet.size() <= config.mtu);
-  if (!outbox.push(destination, std::move(packet))) statistics.answers_full++;
+  if (packet.size() <= config.mtu) {
+    if (!outbox.push(destination, std::move(packet))) statistics.answers_full++;
+    return;
+  }
+  assert(destination.is_v4());
+  std::vector<Buffer> fragments = ipv4_fragments(packet, config.mtu, next_identification_++);
+  if (fragments.size() > outbox.room()) {
+    statistics.answers_full++;
+    return;
+  }
+  for (Buffer& fragment : fragments) outbox.push(destination, std::move(fragment));
 }
 
 void Stack::Rooms::send_limited(const IpAddress& destination, Buffer packet, Instant now) {

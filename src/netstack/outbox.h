@@ -26,6 +26,7 @@ class Outbox {
     bool empty() const { return packets.empty() && flows.empty(); }
   };
 
+  std::size_t room() const { return packets_max - packets_; }
   bool push(const IpAddress& destination, Buffer packet);            // false: full, and the packet is gone
   void add_flow(const IpAddress& destination, std::uint32_t place);  // at the end, unless it is in line already
   void remove_flow(const IpAddress& destination, std::uint32_t place);

@@ -14,10 +14,11 @@ class RateLimit {
   RateLimit(std::uint32_t burst, Duration interval, Instant now)
       : depth_(interval * burst), interval_(interval), saved_(depth_), last_(now) {}
 
-  bool take(Instant now) {
+  // Only if so many are left for others afterwards.
+  bool take(Instant now, std::uint32_t left_for_others = 0) {
     saved_ = std::min(depth_, saved_ + std::max(now - last_, Duration(0)));
     last_ = now;
-    if (saved_ < interval_) return false;
+    if (saved_ < interval_ * (1 + std::int64_t{left_for_others})) return false;
     saved_ -= interval_;
     return true;
   }

@@ -17,6 +17,7 @@
 #include "netstack/flow_table.h"
 #include "netstack/outbox.h"
 #include "netstack/rate_limit.h"
+#include "netstack/reassembly.h"
 #include "netstack/segment_runs.h"
 #include "netstack/stack.h"
 #include "netstack/tcp/isn.h"
@@ -85,6 +86,7 @@ class Stack::Rooms {
   void refuse(FlowId id, Refusal refusal);
   void abort(FlowId id, Instant now);
   void unreachable(FlowId id, Refusal why);
+  void answer_too_large(FlowId id, Instant now);
   tcp::Config connection_config(const FlowKey& key, Instant now) const;
 
   StackConfig config;
@@ -96,18 +98,25 @@ class Stack::Rooms {
   TimerQueue timers;                         // by place
   TimeWaitTable time_waits;
   EchoRequests echoes;
+  Reassembly reassembly;
   Outbox outbox;
   std::size_t bytes_used = 0;
 
  private:
   // inbound.cc
   void handle_packet(Bytes bytes, Instant now);
+  void handle_whole(const IpPacket& packet, Instant now);
   bool is_for_us(const IpPacket& packet);
   void handle_udp(const IpPacket& packet, Instant now);
   void handle_icmp(const IpPacket& packet, Instant now);
   bool handle_icmp_error(const IpPacket& packet, const IcmpError& error, Instant now);
   bool handle_too_big(const IcmpError& error, Instant now);
   void handle_tsmp(const IpPacket& packet, Instant now);
+
+  // fragments.cc
+  void handle_fragment(Bytes bytes, Instant now);
+  void handle_given_up(Instant now);
+  void given_up_for_room(const IpPacket& first, Instant now);
 
   // tcp_inbound.cc
   void handle_tcp(const IpPacket& packet, Instant now);
@@ -127,7 +136,10 @@ class Stack::Rooms {
   void tell(FlowId id, Flow& flow);
   void clear(FlowId id, Flow& flow);
   void handle_flow_timeout(FlowId id, Instant now);
-  bool pending_full() const { return pending_ >= config.pending_max; }
+  // Datagrams leave a quarter of the places that wait, and an eighth of all, to connections.
+  bool pending_full(std::uint8_t protocol) const {
+    return pending_ >= (protocol == IpProtocol::udp ? config.pending_max / 4 * 3 : config.pending_max);
+  }
   void lose(StackEvent what);
 
   // attend.cc
@@ -142,7 +154,7 @@ class Stack::Rooms {
 
   // answers.cc
   void answer_syn(FlowId id, const PendingOpen& pending, Refusal refusal);
-  void complain(FlowId id, const UdpFlow& udp, IcmpUnreachable what);
+  std::optional<Buffer> complaint_about(FlowId id, const UdpFlow& udp, IcmpUnreachable what) const;
 
   tcp::InitialSequence initial_sequence_;
   RateLimit answers_;

@@ -24,6 +24,9 @@ Stack::~Stack() = default;
 void Stack::set_addresses(std::vector<IpAddress> addresses) {
   rooms_->set_addresses(std::move(addresses));
 }
+void Stack::forget_fragments_of(const IpAddress& remote) {
+  rooms_->reassembly.remove_of(remote);
+}
 void Stack::handle_burst(std::span<const MutableBytes> packets, Instant now) {
   rooms_->handle_burst(packets, now);
 }
@@ -108,10 +111,11 @@ Result<void, DatagramRefusal> Stack::send_datagram(FlowId flow, Bytes datagram, 
   const bool v4 = rooms_->table.key(flow).local.address.is_v4();
   const std::size_t bytes_max = v4 ? udp_data_bytes_max : rooms_->config.mtu - ipv6_header_bytes - udp_header_bytes;
   if (datagram.size() > bytes_max) {
-    rooms_->statistics.datagrams_out_too_large++;
+    rooms_->answer_too_large(flow, now);
     return failure(DatagramRefusal::too_large);
   }
   if (!udp->out.fits(datagram.size()) || datagram.size() > rooms_->bytes_for_buffers()) {
+    rooms_->statistics.datagrams_out_dropped++;
     rooms_->find(flow)->wants_room = true;
     return failure(DatagramRefusal::no_room);
   }

@@ -6,7 +6,8 @@
 // function of another archive (active_open.h), which the program at the customer's site does not link.
 //
 // Packets must be what one peer may send: the caller has checked their source against WireGuard's allowed addresses.
-// Everything else is checked here, and what is refused is counted under its reason (statistics.h).
+// Everything else is checked here, and what is refused is counted under its reason (statistics.h). Datagrams in
+// fragments are put together first (reassembly.h), with memory of their own.
 //
 // Drive: after any call that is not const, drain poll_transmit and poll_event, then sleep until poll_timeout.
 // Hosts: RFC 1122, RFC 9293; ICMP: RFC 792, RFC 4443; UDP: RFC 768.
@@ -54,6 +55,8 @@ class Stack {
 
   // Flows of addresses that are no longer here are closed.
   void set_addresses(std::vector<IpAddress> addresses);
+  // Fragments of that peer's count no more: its address may become another's.
+  void forget_fragments_of(const IpAddress& remote);
 
   // IP packets as they come out of the tunnel, in order; they are read in place and not kept.
   void handle_burst(std::span<const MutableBytes> packets, Instant now);

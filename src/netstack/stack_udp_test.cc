@@ -267,6 +267,7 @@ TEST(StackUdpFragments, over_ipv6_a_long_reply_is_refused_and_counted) {
   bench.stack.accept(flow, bench.now);
   EXPECT_EQ(bench.stack.send_datagram(flow, Buffer(1'233), bench.now).error(), DatagramRefusal::too_large);
   EXPECT_EQ(bench.stack.statistics().datagrams_out_too_large, 1u);
+  EXPECT_TRUE(read_unreachable(bench.sent().at(0))) << "who asked hears of it";
   ASSERT_TRUE(bench.stack.send_datagram(flow, Buffer(1'232), bench.now));
   const auto sent = bench.sent();
   ASSERT_EQ(sent.size(), 1u);

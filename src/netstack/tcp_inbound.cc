@@ -68,7 +68,11 @@ void Stack::Rooms::handle_segment(FlowId id, TcpFlow& tcp, const tcp::Segment& s
 }
 
 void Stack::Rooms::handle_syn(const FlowKey& key, const tcp::Segment& segment, const IpPacket& packet, Instant now) {
-  if (pending_full()) {
+  if (packet.whole().size() > config.mtu) {  // no client's: it would wait here with all that is in it
+    statistics.syn_too_long++;
+    return;
+  }
+  if (pending_full(IpProtocol::tcp)) {
     statistics.pending_full++;
     return lose(IncomingLost{Transport::tcp, key.local, key.remote});
   }
@@ -93,6 +97,8 @@ void Stack::Rooms::handle_pending(FlowId id, PendingOpen& pending, const tcp::Se
     handle_stray(table.key(id), segment, now);
   } else if (segment.sequence == pending.sequence) {
     statistics.syn_repeated++;
+  } else if (packet.whole().size() > config.mtu) {
+    statistics.syn_too_long++;
   } else {
     pending = PendingOpen{to_buffer(packet.whole()), segment.sequence};
   }

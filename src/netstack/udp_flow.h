@@ -22,7 +22,7 @@ struct UdpFlow {
   bool accepted = false;
   DatagramQueue in;
   DatagramQueue out;
-  Buffer last_packet;  // as it came in, for an ICMP error to quote
+  Buffer last_packet;  // as it came in, as far as an ICMP error quotes it
   Instant last_passed;
 
   Instant idle_at() const { return last_passed + udp_idle_time(service_port); }

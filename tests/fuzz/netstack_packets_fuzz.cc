@@ -2,8 +2,8 @@
 // came from, limits hold, and no deadline stays in the past.
 //
 // The input is a list of packets: u8 how, u16 length, bytes. How: bit 0 repairs the checksums and puts addresses in
-// that the stack takes, so that the input reaches the layers behind them; bit 1 ends the burst; bits 2 to 4 let time
-// pass; bits 5 to 7 say how the owner answers what came in.
+// that the stack takes, so that the input reaches the layers behind them (of some it makes fragments); bit 1 ends the
+// burst; bits 2 to 4 let time pass; bits 5 to 7 say how the owner answers what came in.
 #include <cassert>
 #include <cstdint>
 #include <vector>
@@ -40,8 +40,17 @@ void repair(MutableBytes packet) {
   std::uint8_t protocol = protocols[std::to_integer<unsigned>(packet[1]) % 5];
   if (!v4 && protocol == IpProtocol::icmp) protocol = IpProtocol::icmpv6;
   const std::size_t payload_bytes = packet.size() - header_bytes;
-  write_ip_header(
-      packet, {.source = peers[!v4], .destination = ours[!v4], .protocol = protocol, .payload_bytes = payload_bytes});
+  const bool is_fragment = (std::to_integer<unsigned>(packet[2]) & 0xe0) == 0xe0;  // nothing but its header is repaired
+  const unsigned place = std::to_integer<unsigned>(packet[3]);
+  write_ip_header(packet, {.source = peers[!v4],
+                           .destination = ours[!v4],
+                           .protocol = !v4 && is_fragment ? std::uint8_t{44} : protocol,
+                           .payload_bytes = payload_bytes,
+                           .identification = static_cast<std::uint16_t>(place & 1),
+                           .dont_fragment = !is_fragment,
+                           .more_fragments = is_fragment && (place & 2) != 0,
+                           .fragment_offset = is_fragment ? (place & 0xfc) * std::size_t{8} : 0});
+  if (is_fragment) return;
   const MutableBytes payload = packet.subspan(header_bytes);
   const std::size_t place = checksum_place(protocol);
   if (protocol == IpProtocol::tsmp || payload.size() < place + 2) return;

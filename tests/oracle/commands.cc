@@ -171,7 +171,7 @@ std::string Host::statistics() const {
        << " icmp_errors_in=" << counted.icmp_errors_in << " icmp_ignored=" << counted.icmp_ignored
        << " answers_limited=" << counted.answers_limited << " echo_requests=" << counted.echo_requests
        << " payload_without_room=" << counted.payload_without_room << " syn_repeated=" << counted.syn_repeated
-       << " lost_to_stack=" << link_.lost(Direction::to_stack)
+       << " reassembled=" << counted.datagrams_reassembled << " lost_to_stack=" << link_.lost(Direction::to_stack)
        << " lost_to_kernel=" << link_.lost(Direction::to_kernel);
   return text.str();
 }

@@ -10,6 +10,7 @@ namespace quoin::netstack {
 namespace {
 
 constexpr std::uint8_t v4_echo_reply = 0, v4_unreachable = 3, v4_echo_request = 8;
+constexpr std::uint8_t v4_time_exceeded = 11, v6_time_exceeded = 3, reassembly_time_exceeded = 1;
 constexpr std::uint8_t v6_unreachable = 1, v6_too_big = 2, v6_echo_request = 128, v6_echo_reply = 129;
 
 ChecksumSum sum_for(const IpAddress& source, const IpAddress& destination, std::size_t length) {
@@ -89,6 +90,13 @@ Buffer packet_of(std::uint8_t type, std::uint8_t code, const IpAddress& source, 
   return packet;
 }
 
+Buffer error_about(const IpPacket& about, std::uint8_t type, std::uint8_t code) {
+  const Bytes whole = about.whole();
+  Buffer rest(4);  // unused
+  append(rest, whole.first(std::min(whole.size(), icmp_quote_bytes_max(about.source.version()))));
+  return packet_of(type, code, about.destination, about.source, rest);
+}
+
 }  // namespace
 
 std::optional<IcmpMessage> parse_icmp(const IpPacket& packet) {
@@ -122,15 +130,12 @@ Buffer icmp_echo_request(const IpAddress& source, const IpAddress& destination, 
 }
 
 Buffer icmp_unreachable(IcmpUnreachable what, const IpPacket& about) {
-  const bool v4 = about.source.is_v4();
-  const std::size_t packet_bytes_max = v4 ? icmpv4_error_bytes_max : icmpv6_error_bytes_max;
-  const std::size_t room = packet_bytes_max - ip_header_bytes(about.source.version()) - icmp_header_bytes;
-  const Bytes whole = about.whole();
-  const Bytes quote = whole.first(std::min(whole.size(), room));
-  Buffer rest(4);  // unused
-  append(rest, quote);
-  return packet_of(v4 ? v4_unreachable : v6_unreachable, code_of(about.source.version(), what), about.destination,
-                   about.source, rest);
+  const IpVersion version = about.source.version();
+  return error_about(about, version == IpVersion::v4 ? v4_unreachable : v6_unreachable, code_of(version, what));
+}
+
+Buffer icmp_reassembly_timed_out(const IpPacket& about) {
+  return error_about(about, about.source.is_v4() ? v4_time_exceeded : v6_time_exceeded, reassembly_time_exceeded);
 }
 
 }  // namespace quoin::netstack

@@ -54,7 +54,13 @@ std::optional<IcmpMessage> parse_icmp(const IpPacket& packet);
 // Whole packets. The reply to an echo request goes back to where it came from.
 Buffer icmp_echo_reply(const IpAddress& source, const IpAddress& destination, Bytes body);
 Buffer icmp_echo_request(const IpAddress& source, const IpAddress& destination, Bytes body);
-// Quotes as much of `about` as the standards allow; comes from the address that the packet was sent to.
+// Errors quote as much of `about` as the standards allow, and come from the address that the packet was sent to.
 Buffer icmp_unreachable(IcmpUnreachable what, const IpPacket& about);
+// 11/1, 3/1: about a first fragment, of which the rest did not come.
+Buffer icmp_reassembly_timed_out(const IpPacket& about);
+constexpr std::size_t icmp_quote_bytes_max(IpVersion version) {
+  const std::size_t packet_bytes_max = version == IpVersion::v4 ? icmpv4_error_bytes_max : icmpv6_error_bytes_max;
+  return packet_bytes_max - ip_header_bytes(version) - icmp_header_bytes;
+}
 
 }  // namespace quoin::netstack

@@ -2,13 +2,25 @@
 
 #include <algorithm>
 #include <cassert>
+#include <optional>
+#include <utility>
 
 #include "netstack/wire/checksum.h"
 
 namespace quoin::netstack {
 namespace {
 
-Result<IpPacket, IpRefusal> parse_ipv4(Bytes packet) {
+struct Place {  // of a fragment
+  std::uint32_t identification;
+  std::size_t offset;
+  bool more;
+};
+struct Parsed {
+  IpPacket packet;
+  std::optional<Place> place;  // none: it is whole
+};
+
+Result<Parsed, IpRefusal> parse_ipv4(Bytes packet) {
   if (packet.size() < ipv4_header_bytes) return failure(IpRefusal::short_packet);
   const Bytes header = packet.first(ipv4_header_bytes);
   Reader reader(header);
@@ -18,9 +30,10 @@ Result<IpPacket, IpRefusal> parse_ipv4(Bytes packet) {
   reader.skip(1);  // type of service: nothing here depends on it
   const std::size_t total_length = reader.u16();
   if (total_length < ipv4_header_bytes || total_length > packet.size()) return failure(IpRefusal::short_packet);
-  reader.skip(2);  // identification
-  constexpr std::uint16_t dont_fragment = 0x4000;
-  if ((reader.u16() & ~dont_fragment) != 0) return failure(IpRefusal::fragment);
+  const std::uint16_t identification = reader.u16();
+  const std::uint16_t flags_and_offset = reader.u16();
+  constexpr std::uint16_t reserved_flag = 0x8000, more_fragments = 0x2000, offset_bits = 0x1fff;
+  if ((flags_and_offset & reserved_flag) != 0) return failure(IpRefusal::fragment);
   IpPacket parsed;
   parsed.hop_limit = reader.u8();
   parsed.protocol = reader.u8();
@@ -33,15 +46,20 @@ Result<IpPacket, IpRefusal> parse_ipv4(Bytes packet) {
   parsed.destination = IpAddress::v4(reader.array<4>());
   parsed.header = header;
   parsed.payload = packet.subspan(ipv4_header_bytes, total_length - ipv4_header_bytes);
-  return parsed;
+  if ((flags_and_offset & (more_fragments | offset_bits)) == 0) return Parsed{parsed, std::nullopt};
+  return Parsed{parsed, Place{.identification = identification,
+                              .offset = static_cast<std::size_t>(flags_and_offset & offset_bits) * 8,
+                              .more = (flags_and_offset & more_fragments) != 0}};
 }
+
+constexpr std::uint8_t ipv6_fragment_header = 44;
 
 bool is_extension_header(std::uint8_t next) {  // IANA ipv6-parameters, and "no next header"
   return next == 0 || next == 43 || next == 50 || next == 51 || next == 59 || next == 60 || next == 135 ||
          next == 139 || next == 140 || next == 253 || next == 254;
 }
 
-Result<IpPacket, IpRefusal> parse_ipv6(Bytes packet) {
+Result<Parsed, IpRefusal> parse_ipv6(Bytes packet) {
   if (packet.size() < ipv6_header_bytes) return failure(IpRefusal::short_packet);
   const Bytes header = packet.first(ipv6_header_bytes);
   Reader reader(header);
@@ -50,8 +68,6 @@ Result<IpPacket, IpRefusal> parse_ipv6(Bytes packet) {
   if (payload_length > packet.size() - ipv6_header_bytes) return failure(IpRefusal::short_packet);
   IpPacket parsed;
   parsed.protocol = reader.u8();
-  constexpr std::uint8_t fragment_header = 44;
-  if (parsed.protocol == fragment_header) return failure(IpRefusal::fragment);
   if (is_extension_header(parsed.protocol)) return failure(IpRefusal::extension_header);
   parsed.hop_limit = reader.u8();
   if (parsed.hop_limit == 0) return failure(IpRefusal::hop_limit);
@@ -61,18 +77,52 @@ Result<IpPacket, IpRefusal> parse_ipv6(Bytes packet) {
   if (!parsed.source.is_v6() || !parsed.destination.is_v6()) return failure(IpRefusal::version);
   parsed.header = header;
   parsed.payload = packet.subspan(ipv6_header_bytes, payload_length);
-  return parsed;
+  if (parsed.protocol != ipv6_fragment_header) return Parsed{parsed, std::nullopt};
+  Reader fragment(parsed.payload);
+  parsed.protocol = fragment.u8();
+  fragment.skip(1);
+  const std::uint16_t offset_and_more = fragment.u16();
+  const std::uint32_t identification = fragment.u32();
+  if (!fragment.ok()) return failure(IpRefusal::fragment);
+  // Only in a later fragment it need not be what the datagram has, but an honest sender writes the same in all.
+  if (is_extension_header(parsed.protocol) || parsed.protocol == ipv6_fragment_header) {
+    return failure(IpRefusal::extension_header);
+  }
+  parsed.header = packet.first(ipv6_header_bytes + ipv6_fragment_header_bytes);
+  parsed.payload = parsed.payload.subspan(ipv6_fragment_header_bytes);
+  return Parsed{parsed, Place{.identification = identification,
+                              .offset = std::size_t{offset_and_more} / 8 * 8,
+                              .more = (offset_and_more & 1) != 0}};
 }
 
-}  // namespace
-
-Result<IpPacket, IpRefusal> parse_ip(Bytes packet) {
+Result<Parsed, IpRefusal> parse(Bytes packet) {
   if (packet.empty()) return failure(IpRefusal::short_packet);
   switch (std::to_integer<std::uint8_t>(packet[0]) >> 4) {
     case 4: return parse_ipv4(packet);
     case 6: return parse_ipv6(packet);
     default: return failure(IpRefusal::version);
   }
+}
+
+}  // namespace
+
+Result<IpPacket, IpRefusal> parse_ip(Bytes packet) {
+  const auto parsed = parse(packet);
+  if (!parsed) return failure(parsed.error());
+  if (parsed->place) return failure(IpRefusal::fragment);
+  return parsed->packet;
+}
+
+Result<IpFragment, IpRefusal> parse_fragment(Bytes packet) {
+  const auto parsed = parse(packet);
+  if (!parsed) return failure(parsed.error());
+  if (!parsed->place) return failure(IpRefusal::fragment);
+  const IpFragment fragment{parsed->packet, parsed->place->identification, parsed->place->offset, parsed->place->more};
+  const std::size_t length = fragment.packet.payload.size();
+  const std::size_t headers = fragment.packet.source.is_v4() ? ipv4_header_bytes : 0;
+  const bool is_odd = fragment.more && length % 8 != 0;
+  if (length == 0 || is_odd || headers + fragment.end() > ip_bytes_max) return failure(IpRefusal::fragment);
+  return fragment;
 }
 
 void write_ip_header(MutableBytes packet, const IpHeader& header) {
@@ -104,6 +154,27 @@ void write_ip_header(MutableBytes packet, const IpHeader& header) {
   ChecksumSum sum;
   sum.add(out);
   Writer(out.subspan(10)).u16(sum.checksum());
+}
+
+std::vector<Buffer> ipv4_fragments(Bytes packet, std::size_t mtu, std::uint16_t identification) {
+  const IpPacket whole = parse_ip(packet).value();
+  const std::size_t room = (mtu - ipv4_header_bytes) / 8 * 8;  // all but the last are multiples of 8
+  std::vector<Buffer> fragments;
+  for (std::size_t at = 0; at < whole.payload.size(); at += room) {
+    const Bytes part = whole.payload.subspan(at, std::min(room, whole.payload.size() - at));
+    Buffer fragment(ipv4_header_bytes);
+    write_ip_header(fragment, {.source = whole.source,
+                               .destination = whole.destination,
+                               .protocol = whole.protocol,
+                               .payload_bytes = part.size(),
+                               .identification = identification,
+                               .dont_fragment = false,
+                               .more_fragments = at + part.size() < whole.payload.size(),
+                               .fragment_offset = at});
+    append(fragment, part);
+    fragments.push_back(std::move(fragment));
+  }
+  return fragments;
 }
 
 }  // namespace quoin::netstack

@@ -5,12 +5,18 @@
 //   IPv6  |ver 6|class| flow label || payload length | next header | hop limit || source (16) || destination (16)
 //                                                                                                   40 bytes
 //
-// Options, extension headers and fragments are refused, every one: no honest tunnel peer sends them to a node of this
-// kind (its packets are at most 1280 bytes), and each is a way to say one thing to a filter and another to a stack.
+// Options and extension headers are refused, every one: no honest tunnel peer sends them to a node of this kind, and
+// each is a way to say one thing to a filter and another to a stack. A fragment is no packet here: parse_fragment reads
+// it, and only the datagram that all of them make up (reassembly.h) is looked at as one. Of the two the fields are
+//
+//   IPv4  in the header  | identification (16) | 0 DF MF | offset (13, in units of 8 bytes) |
+//   IPv6  behind it      | next header | 0 || offset (13) | 0 0 M || identification (32) |             8 bytes
+//
 // One leniency: a packet may be followed by zeros, because WireGuard pads to 16 bytes; the length field decides.
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "base/address.h"
 #include "base/bytes.h"
@@ -32,7 +38,7 @@ enum class IpRefusal : std::uint8_t {
   version,           // neither 4 nor 6
   options,           // IPv4 options
   extension_header,  // IPv6 hop-by-hop, routing, destination options, authentication, ...
-  fragment,          // of either version, first ones too; also the reserved flag
+  fragment,          // where a whole packet is meant; or one with the reserved flag, an odd length, or a wrong end
   header_checksum,   // IPv4
   hop_limit,         // zero
 };
@@ -40,6 +46,8 @@ constexpr std::size_t ip_refusals = 7;
 
 constexpr std::size_t ipv4_header_bytes = 20;
 constexpr std::size_t ipv6_header_bytes = 40;
+constexpr std::size_t ipv6_fragment_header_bytes = 8;
+constexpr std::size_t ip_bytes_max = 65'535;  // an IPv4 packet, or what follows an IPv6 header
 constexpr std::size_t ip_header_bytes(IpVersion version) {
   return version == IpVersion::v4 ? ipv4_header_bytes : ipv6_header_bytes;
 }
@@ -54,7 +62,20 @@ struct IpPacket {
   Bytes whole() const { return {header.data(), header.size() + payload.size()}; }
 };
 
+// A whole packet. A fragment, the first one too, is refused as such.
 Result<IpPacket, IpRefusal> parse_ip(Bytes packet);
+
+struct IpFragment {
+  IpPacket packet;  // its header has IPv6's fragment header at its end; its protocol is what that one says
+  std::uint32_t identification;
+  std::size_t offset;  // bytes, a multiple of 8
+  bool more;           // it is not the last; then its payload is a multiple of 8 as well
+  std::size_t end() const { return offset + packet.payload.size(); }
+};
+
+// What parse_ip refuses as a fragment, if it can be one: never empty, and no longer a datagram's than 65,535 bytes. Of
+// IPv6 also the one that is a datagram by itself (RFC 6946).
+Result<IpFragment, IpRefusal> parse_fragment(Bytes packet);
 
 struct IpHeader {
   IpAddress source;
@@ -71,5 +92,8 @@ struct IpHeader {
 
 // Fills the first ip_header_bytes of the packet, header checksum included.
 void write_ip_header(MutableBytes packet, const IpHeader& header);
+
+// An IPv4 packet of ours as fragments, each as long as the mtu lets it.
+std::vector<Buffer> ipv4_fragments(Bytes packet, std::size_t mtu, std::uint16_t identification);
 
 }  // namespace quoin::netstack

@@ -110,6 +110,61 @@ TEST(Ip, refuses_each_packet_that_could_mean_two_things) {
   EXPECT_EQ(verdict(mapped), "version");
 }
 
+std::string fragment_verdict(Bytes packet) {
+  const auto parsed = parse_fragment(packet);
+  if (!parsed) return parsed.error() == IpRefusal::fragment ? "fragment" : "other";
+  return std::to_string(parsed->offset) + "+" + std::to_string(parsed->packet.payload.size()) +
+         (parsed->more ? "..." : ".");
+}
+
+TEST(Ip, reads_the_fragments_that_linux_sends) {
+  std::vector<std::string> verdicts;
+  for (const auto& packet : linux_packets()) {
+    if (packet.verdict == "fragment") verdicts.push_back(fragment_verdict(packet.packet));
+  }
+  EXPECT_EQ(verdicts, (std::vector<std::string>{"0+1256...", "1256+252.", "0+1232...", "1232+276."}));
+  EXPECT_EQ(fragment_verdict(linux_packet("udp-v4")), "fragment") << "a whole packet is none";
+  EXPECT_EQ(fragment_verdict(linux_packet("udp-v6")), "fragment");
+}
+
+TEST(Ip, refuses_fragments_that_can_be_no_datagrams_part) {
+  const Buffer v4 = linux_packet("udp-v4");  // 14 bytes of payload
+  EXPECT_EQ(fragment_verdict(changed(v4, 7, 0x01)), "8+14.");
+  EXPECT_EQ(fragment_verdict(changed(v4, 6, 0x20)), "fragment") << "14 bytes, and more to come";
+  EXPECT_EQ(fragment_verdict(changed(changed(v4, 3, 28), 6, 0x20)), "0+8...");
+  EXPECT_EQ(fragment_verdict(changed(changed(v4, 3, 20), 7, 0x01)), "fragment") << "nothing in it";
+  EXPECT_EQ(fragment_verdict(changed(v4, 6, 0x80)), "fragment") << "the reserved flag";
+  EXPECT_EQ(fragment_verdict(changed(changed(v4, 6, 0x1f), 7, 0xff)), "fragment") << "ends behind 65,535";
+  EXPECT_EQ(fragment_verdict(changed(changed(v4, 6, 0x1f), 7, 0xfb)), "65496+14.") << "20 + 65,510 do not";
+  Buffer v6 = with_byte(linux_packet("udp-v6"), 6, 44);
+  v6[40] = std::byte{17};
+  v6[42] = v6[43] = std::byte{0};
+  EXPECT_EQ(fragment_verdict(v6), "0+6.") << "a datagram by itself";
+  v6[43] = std::byte{1};
+  EXPECT_EQ(fragment_verdict(v6), "fragment");
+  for (const int next : {0, 43, 44, 51, 60}) {
+    v6[40] = std::byte(next);
+    EXPECT_EQ(fragment_verdict(v6), "other") << next;
+  }
+  for (std::size_t length = 40; length < 48; length++) {
+    Buffer cut(v6.begin(), v6.begin() + static_cast<std::ptrdiff_t>(length));
+    cut[5] = std::byte(length - 40);
+    EXPECT_EQ(fragment_verdict(cut), "fragment") << length;
+  }
+}
+
+TEST(Ip, cuts_a_packet_into_fragments_that_say_the_same) {
+  Buffer packet(20 + 3'000);
+  write_ip_header(packet,
+                  {.source = peer_v4, .destination = kernel_v4, .protocol = IpProtocol::icmp, .payload_bytes = 3'000});
+  const auto fragments = ipv4_fragments(packet, 1'280, 77);
+  ASSERT_EQ(fragments.size(), 3u);
+  EXPECT_EQ(fragment_verdict(fragments[0]), "0+1256...");
+  EXPECT_EQ(fragment_verdict(fragments[1]), "1256+1256...");
+  EXPECT_EQ(fragment_verdict(fragments[2]), "2512+488.");
+  for (const Buffer& each : fragments) EXPECT_EQ(parse_fragment(each)->identification, 77u);
+}
+
 TEST(Ip, refuses_every_truncation) {
   for (const char* name : {"udp-v4", "udp-v6", "syn-v4", "syn-v6"}) {
     const Buffer whole = linux_packet(name);
