@@ -178,7 +178,8 @@ class PingTest : public NeighbourTest {
 
 TEST_F(PingTest, is_answered_by_raw_sockets) {
   ASSERT_TRUE(command_here("sysctl -q -w 'net.ipv4.ping_group_range=1 0'"));
-  for (const std::size_t size : {0U, 1U, 56U, 1400U}) {
+  for (const std::size_t size : {std::size_t{0}, std::size_t{1}, std::size_t{56}, std::size_t{1'400},
+                                 std::size_t{8'000}, Ping::payload_bytes_max}) {
     EXPECT_TRUE(ping(far_address, size)) << size;
     EXPECT_TRUE(ping(far_address_v6, size)) << size;
   }

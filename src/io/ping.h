@@ -20,7 +20,7 @@ enum class PingError : std::uint8_t {
 // Destroying it gives up silently; `done` may destroy it. done gets the time the reply took.
 class Ping {
  public:
-  static constexpr std::size_t payload_bytes_max = 1400;
+  static constexpr std::size_t payload_bytes_max = 65'507;  // that one IPv4 datagram carries, in fragments
   using Done = std::move_only_function<void(Result<Duration, PingError>)>;
   Ping(Loop& loop, Random& random, IpAddress to, std::size_t payload_bytes, Duration within, Done done,
        Egress egress = {});
@@ -35,6 +35,7 @@ class Ping {
   Loop& loop_;
   IpAddress to_;
   Buffer request_;    // the whole ICMP message
+  Buffer space_;      // for a reply of that length
   bool raw_ = false;  // the kernel gives us the IPv4 header and everybody's replies
   Instant sent_{};
   Done done_;

@@ -17,6 +17,7 @@ namespace {
 
 constexpr int packets_per_turn = 64;          // a device that floods with replies does not keep everything else waiting
 constexpr std::size_t echo_header_bytes = 8;  // type, code, checksum, identifier, sequence number
+constexpr std::size_t ipv4_header_bytes_max = 60;
 constexpr std::uint8_t echo_request_v4 = 8;
 constexpr std::uint8_t echo_request_v6 = 128;
 constexpr std::uint8_t echo_reply_v4 = 0;
@@ -67,6 +68,7 @@ Ping::Ping(Loop& loop, Random& random, IpAddress to, std::size_t payload_bytes, 
     : loop_(loop),
       to_(to),
       request_(echo_request(to.is_v4(), payload_bytes, random)),
+      space_(request_.size() + ipv4_header_bytes_max),
       done_(std::move(done)),
       egress_(egress),
       timer_(loop, [this] { finish(failure(PingError::timed_out)); }) {
@@ -111,13 +113,12 @@ void Ping::send() {
 }
 
 void Ping::receive() {
-  std::array<std::byte, echo_header_bytes + payload_bytes_max + 60> space;  // 60: the largest IPv4 header
   for (int packet = 0; packet < packets_per_turn; packet++) {
-    const ssize_t length = recv(socket_->number(), space.data(), space.size(), MSG_DONTWAIT);
+    const ssize_t length = recv(socket_->number(), space_.data(), space_.size(), MSG_DONTWAIT);
     if (length < 0 && errno == EINTR) continue;
     if (length < 0 && errno == EAGAIN) break;
     if (length < 0) return finish(failure(says_unreachable(errno) ? PingError::unreachable : PingError::failed));
-    if (answers(Bytes(space).first(static_cast<std::size_t>(length)))) return finish(now() - sent_);
+    if (answers(Bytes(space_).first(static_cast<std::size_t>(length)))) return finish(now() - sent_);
   }
   socket_->wait_readable([this] { receive(); });
 }
