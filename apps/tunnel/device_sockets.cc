@@ -104,6 +104,7 @@ void DeviceSockets::send(netstack::FlowId flow, Bytes datagram) {
   if (found == udp_.end()) return;
   const auto sent = found->second->send(datagram);
   if (!sent && tells_engineer(sent.error())) tunnel_.device_refused(flow, refusal(sent.error()), io::now());
+  if (!sent && sent.error() == io::UdpFlowStop::too_large) tunnel_.device_datagram_too_large(flow, io::now());
   // A full socket drops the datagram, as any network may.
 }
 

@@ -27,6 +27,7 @@ const char* text_of(Outcome outcome) {
     case Outcome::unrecognised: return "not dialled: the device was not recognised";
     case Outcome::cut_short: return "cut short by the end of the session";
     case Outcome::not_passive: return "the device named it for FTP data: not in ftp.passive_ports";
+    case Outcome::too_large: return "too large to be carried";
   }
   std::unreachable();
 }
@@ -36,6 +37,7 @@ Outcome outcome_of(pair::RefusedFor why) {
     case pair::RefusedFor::service: return Outcome::not_opened;
     case pair::RefusedFor::filter: return Outcome::filtered;
     case pair::RefusedFor::too_many: return Outcome::too_many;
+    case pair::RefusedFor::too_large: return Outcome::too_large;
   }
   std::unreachable();
 }
@@ -46,6 +48,7 @@ void Attempts::add(const std::string& engineer, pair::Protocol protocol, std::ui
                    WallTime wall, Instant now) {
   count_++;
   const Kind kind{engineer, protocol, outcome, false};
+  note_shortage(kind.engineer, protocol, port, outcome, wall);
   pair::PortCounts& counts = counts_of(kind, wall, now);
   const bool is_first = !counts.has(port);
   counts.add(port);
@@ -54,6 +57,7 @@ void Attempts::add(const std::string& engineer, pair::Protocol protocol, std::ui
 
 void Attempts::add_claimed(const std::string& engineer, const pair::Refused& report, WallTime wall, Instant now) {
   const Kind kind{engineer, report.protocol, outcome_of(report.why), true};
+  if (!report.ports.empty()) note_shortage(engineer, report.protocol, report.ports.back().first, kind.outcome, wall);
   pair::PortCounts& counts = counts_of(kind, wall, now);
   for (const pair::PortAttempts& each : report.ports) {
     if (each.first != each.last) {
@@ -64,6 +68,12 @@ void Attempts::add_claimed(const std::string& engineer, const pair::Refused& rep
     counts.add(each.first, each.count);
     if (is_first) tell_first(kind, counts, each.first, wall);
   }
+}
+
+void Attempts::note_shortage(const std::string& engineer, pair::Protocol protocol, std::uint16_t port, Outcome outcome,
+                             WallTime wall) {
+  if (outcome == Outcome::too_many) shortage_.note({engineer, protocol, port, Shortage::Of::room}, wall);
+  if (outcome == Outcome::too_large) shortage_.note({engineer, protocol, port, Shortage::Of::length}, wall);
 }
 
 pair::PortCounts& Attempts::counts_of(Kind kind, WallTime wall, Instant now) {

@@ -15,6 +15,7 @@
 
 #include "base/time.h"
 #include "gate/audit_queue.h"
+#include "gate/shortage.h"
 #include "pair/messages.h"
 #include "pair/port_counts.h"
 
@@ -30,6 +31,7 @@ enum class Outcome : std::uint8_t {
   unrecognised,  // not dialled: the device was silent before, or is another one
   cut_short,     // the session ended meanwhile
   not_passive,   // the device named the port for FTP data, and it may not
+  too_large,     // it, or its answer, is longer than can be carried
 };
 
 class Attempts {
@@ -49,6 +51,7 @@ class Attempts {
   void flush(WallTime wall);  // the session is over
 
   std::uint64_t count() const { return count_; }  // that the gate saw
+  const Shortage& shortage() const { return shortage_; }
 
  private:
   struct Kind {
@@ -59,6 +62,8 @@ class Attempts {
     auto operator<=>(const Kind&) const = default;
   };
 
+  void note_shortage(const std::string& engineer, pair::Protocol protocol, std::uint16_t port, Outcome outcome,
+                     WallTime wall);
   pair::PortCounts& counts_of(Kind kind, WallTime wall, Instant now);
   void tell_first(const Kind& kind, pair::PortCounts& counts, std::uint16_t port, WallTime wall);
   AttemptsFailed record(const Kind& kind) const;
@@ -69,6 +74,7 @@ class Attempts {
   std::string since_;  // of the counts
   std::optional<Instant> flush_at_;
   std::uint64_t count_ = 0;
+  Shortage shortage_;
 };
 
 }  // namespace quoin::gate

@@ -40,7 +40,8 @@ class AuditQueue {
     const bool is_ahead = works_ && under_way_ > 0 && now < begun_ + slow_after;
     return is_ahead ? std::optional(begun_ + slow_after) : std::nullopt;
   }
-  bool crowded() const { return queue_.size() > records_max / 2; }  // no time for new flows
+  bool busy() const { return queue_.size() > records_max / 8 * 3; }  // no time for new flows of datagrams
+  bool crowded() const { return queue_.size() > records_max / 2; }   // nor for connections
   bool empty() const { return queue_.empty(); }
   std::optional<Instant> retry_at() const { return queue_.empty() || under_way_ > 0 ? std::nullopt : retry_at_; }
 

@@ -13,7 +13,8 @@ class Budget {
  public:
   Budget(std::uint64_t burst, std::uint64_t per_second) : burst_(burst), per_second_(per_second), left_(burst) {}
 
-  bool take(Instant now) {  // a yes is one less for later
+  // A yes is one less for later; only if so many are left for others then.
+  bool take(Instant now, std::uint64_t left_for_others = 0) {
     if (!counted_) counted_ = now;
     const std::int64_t seconds_to_full = static_cast<std::int64_t>(burst_ / per_second_) + 1;
     const auto passed =
@@ -22,7 +23,7 @@ class Budget {
       left_ = std::min(burst_, left_ + passed * per_second_);
       counted_ = now;
     }
-    if (left_ == 0) return false;
+    if (left_ <= left_for_others) return false;
     left_--;
     return true;
   }

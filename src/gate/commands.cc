@@ -76,6 +76,7 @@ struct Shape<gate::DeviceStatus> {
                                              member("relay", &T::relay, Zero::written),
                                              member("problem", &T::problem, Zero::written),
                                              member("device_problem", &T::device_problem, Zero::written),
+                                             member("refused", &T::refused, Zero::written),
                                              member("flows", &T::flows, Zero::written),
                                              member("paths", &T::paths, Zero::written)};
 };

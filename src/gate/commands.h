@@ -98,6 +98,7 @@ struct DeviceStatus {
   std::string relay;                  // the home relay's code, once connected
   std::string problem;                // the newest one that is not solved
   std::string device_problem;         // what is wrong with the device itself
+  std::string refused;                // what an engineer was refused for want of room, or for its length
   std::uint64_t flows = 0;            // open now
   std::vector<EngineerStatus> paths;  // of the engineers admitted
   bool operator==(const DeviceStatus&) const = default;

@@ -115,7 +115,7 @@ TEST(Commands, status_for_scripts_has_every_member_even_when_nothing_is_open) {
   EXPECT_EQ(
       status_json(reply),
       R"({"open":[{"device":"","state":"","name":"","addresses":[],"node_key":"","until":"","seconds_left":0,)"
-      R"("ends_soon":false,"opened_by":"","reason":"","engineers":[],"every_person":false,"services":[],"relay":"","problem":"","device_problem":"",)"
+      R"("ends_soon":false,"opened_by":"","reason":"","engineers":[],"every_person":false,"services":[],"relay":"","problem":"","device_problem":"","refused":"",)"
       R"("flows":0,"paths":[]}],"devices":[],"audit_file":"","audit_head":"","audit_works":true})");
 }
 

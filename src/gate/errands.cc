@@ -62,10 +62,14 @@ std::size_t Errands::under_way_of(const std::string& engineer) const {
   return static_cast<std::size_t>(count);
 }
 
-bool Errands::is_crowded(const std::string& engineer) const {
+// Datagrams leave a quarter of what may be under way to connections; of what is open their tunnel sees to that.
+bool Errands::is_crowded(const std::string& engineer, pair::Transport transport) const {
+  const bool leaves_some = transport == pair::Transport::udp;
+  const auto share_of = [&](std::size_t max) { return leaves_some ? max / 4 * 3 : max; };
   const std::size_t dials = under_way<ServiceDial>();
   const std::size_t his = under_way_of<ServiceDial>(engineer);
-  return dials >= device_dials_max || his >= device_dials_of_one_max || flows_.open() + dials >= Flows::open_max ||
+  return dials >= share_of(device_dials_max) || his >= share_of(device_dials_of_one_max) ||
+         (leaves_some ? desk_.audit.busy() : desk_.audit.crowded()) || flows_.open() + dials >= Flows::open_max ||
          flows_.open_of(engineer) + his >= Flows::open_of_one_max;
 }
 
@@ -203,7 +207,7 @@ Errands::Trouble Errands::handle(const pair::DialService& request, const Warrant
     fail(request.request, pair::Unanswered::not_allowed);
     return Trouble::none;
   }
-  if (is_crowded(*engineer) || desk_.audit.crowded() || !flows_.may_open(*engineer, now)) {
+  if (is_crowded(*engineer, request.transport) || !flows_.may_open(*engineer, request.transport, now)) {
     note_failed(request, Outcome::too_many, wall, now);
     fail(request.request, pair::Unanswered::too_many);
     return Trouble::none;
@@ -254,7 +258,7 @@ Errands::Trouble Errands::handle(const pair::PingDevice& request, const Warrant&
   const bool is_full = under_way<Echo>() >= pings_max || under_way_of<Echo>(*engineer) >= pings_of_one_max ||
                        flows_.open() + under_way<ServiceDial>() >= Flows::open_max;
   const bool is_new_series = !flows_.has_pings_of(*engineer);
-  if (is_full || (is_new_series && (desk_.audit.crowded() || !flows_.may_open(*engineer, now)))) {
+  if (is_full || (is_new_series && (desk_.audit.crowded() || !flows_.may_open(*engineer, pair::Transport::udp, now)))) {
     note_failed(request, Outcome::too_many, wall, now);
     fail(request.request, pair::Unanswered::too_many);
     return Trouble::none;

@@ -42,10 +42,10 @@ class Errands {
   // address.
   static constexpr std::uint64_t servers_burst = 256;
   static constexpr std::uint64_t servers_per_second = 2;
-  static constexpr std::size_t candidates_max = 8;  // addresses tried for one name
-  static constexpr std::uint16_t ping_payload_bytes_max = 1472;
+  static constexpr std::size_t candidates_max = 8;                 // addresses tried for one name
+  static constexpr std::uint16_t ping_payload_bytes_max = 65'507;  // that one IPv4 datagram carries, in fragments
+  static constexpr std::size_t join_keys_max = 16;                 // in one session
   static constexpr std::uint16_t lpd_port = 515;
-  static constexpr std::size_t join_keys_max = 16;  // in one session
   static constexpr Duration dial_timeout = seconds(10);
   static constexpr Duration ping_timeout = seconds(5);
 
@@ -157,7 +157,7 @@ class Errands {
   std::size_t under_way() const;
   template <class T>
   std::size_t under_way_of(const std::string& engineer) const;
-  bool is_crowded(const std::string& engineer) const;  // no room for one more flow of his
+  bool is_crowded(const std::string& engineer, pair::Transport transport) const;  // no room for one more flow of his
   template <class T>
   std::optional<T> finish(TaskId task);
   bool claim(pair::RequestId request);  // false if the id is in use

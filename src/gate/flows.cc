@@ -4,8 +4,10 @@
 
 namespace quoin::gate {
 
-bool Flows::may_open(const std::string& engineer, Instant now) {
-  return engineers_[engineer].budget.take(now) && budget_.take(now);
+bool Flows::may_open(const std::string& engineer, pair::Transport transport, Instant now) {
+  const bool leaves_some = transport == pair::Transport::udp;
+  return engineers_[engineer].budget.take(now, leaves_some ? opened_of_one_burst / 4 : 0) &&
+         budget_.take(now, leaves_some ? opened_burst / 4 : 0);
 }
 
 std::size_t Flows::open_of(const std::string& engineer) const {

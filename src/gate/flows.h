@@ -33,7 +33,8 @@ class Flows {
   bool full() const { return open_.size() >= open_max; }
   bool has(pair::RequestId id) const { return open_.contains(id); }
   bool has_pings_of(const std::string& engineer) const { return pings_.contains(engineer); }
-  bool may_open(const std::string& engineer, Instant now);  // a yes is one flow less for later
+  // A yes is one flow less for later. Datagrams leave a quarter to connections.
+  bool may_open(const std::string& engineer, pair::Transport transport, Instant now);
   std::size_t open_of(const std::string& engineer) const;
   std::size_t open() const { return open_.size(); }
   std::uint64_t opened() const { return opened_; }

@@ -223,7 +223,7 @@ TEST(GateFlows, pings_reach_only_the_device_and_are_one_flow) {
   site.answers_pings = false;
   site.say(session, pair::PingDevice{8, node_key(1), 56});
   EXPECT_EQ(failure_of(site, session, 8), pair::Unanswered::timed_out);
-  site.say(session, pair::PingDevice{9, node_key(1), 1473});
+  site.say(session, pair::PingDevice{9, node_key(1), 65'508});
   EXPECT_EQ(failure_of(site, session, 9), pair::Unanswered::not_allowed);
   ASSERT_EQ(site.pings.size(), 4U);
   for (const Ping& ping : site.pings) EXPECT_EQ(ping.address, at("192.168.77.21"));

@@ -135,7 +135,7 @@ class HostileTunnel {
   }
   pair::Refused refused() {
     pair::Refused out{
-        key(), static_cast<pair::Protocol>(random_.below(3)), static_cast<pair::RefusedFor>(random_.below(3)), {}};
+        key(), static_cast<pair::Protocol>(random_.below(3)), static_cast<pair::RefusedFor>(random_.below(4)), {}};
     for (std::uint64_t i = random_.below(8); i > 0; i--) {
       const std::uint16_t first = port();
       const auto last = random_.below(2) == 0 ? first : std::max(first, port());

@@ -267,6 +267,7 @@ std::string status_text(const Reply& reply) {
     if (each.ends_soon) out += "  warning    " + ends_soon_sentence(each.device) + "\n";
     if (!each.problem.empty()) out += "  problem    " + each.problem + "\n";
     if (!each.device_problem.empty()) out += "  device     " + each.device_problem + "\n";
+    if (!each.refused.empty()) out += "  refused    " + each.refused + "\n";
   }
   out.pop_back();
   return out;

@@ -208,6 +208,7 @@ DeviceStatus Session::status(WallTime wall, Instant now) const {
     if (const std::string text = detail_of(*newest_problem_); !text.empty()) out.problem += " (" + text + ")";
   }
   if (phase_ == Phase::open) out.device_problem = device_problem();
+  out.refused = flows_.attempts().shortage().sentence(wall);
   out.flows = flows_.open();
   for (const auto& [key, node] : admissions_.nodes()) {
     if (node.verdict != Admissions::Verdict::admitted || out.paths.size() >= paths_shown_max) continue;

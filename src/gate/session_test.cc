@@ -78,10 +78,11 @@ TEST_F(SessionAlone, flows_have_a_rate_so_that_their_records_do_not_fill_a_disk)
   write_records();
   ASSERT_EQ(admissions.newly_admitted(desk_.audit).size(), 1U);
 
-  for (std::uint64_t i = 0; i < Flows::opened_of_one_burst; i++) ASSERT_TRUE(flows.may_open("bob@example.com", now));
-  EXPECT_FALSE(flows.may_open("bob@example.com", now));
+  for (std::uint64_t i = 0; i < Flows::opened_of_one_burst; i++)
+    ASSERT_TRUE(flows.may_open("bob@example.com", pair::Transport::tcp, now));
+  EXPECT_FALSE(flows.may_open("bob@example.com", pair::Transport::tcp, now));
   for (std::uint64_t i = Flows::opened_of_one_burst; i < Flows::opened_burst; i++)
-    ASSERT_TRUE(flows.may_open("alice@example.com", now));
+    ASSERT_TRUE(flows.may_open("alice@example.com", pair::Transport::tcp, now));
   const auto why_not = [&](const pair::FromGate& message) { return std::get<pair::Failed>(message).why; };
   ASSERT_EQ(errands.handle(pair::DialService{1, node_key(1), pair::Transport::tcp, 80}, warrant(), wall, now),
             Errands::Trouble::none);
@@ -92,11 +93,11 @@ TEST_F(SessionAlone, flows_have_a_rate_so_that_their_records_do_not_fill_a_disk)
 
   const Instant later = now + seconds(1);
   for (std::uint64_t i = 0; i < Flows::opened_of_one_per_second; i++)
-    EXPECT_TRUE(flows.may_open("bob@example.com", later));
-  EXPECT_FALSE(flows.may_open("bob@example.com", later));
+    EXPECT_TRUE(flows.may_open("bob@example.com", pair::Transport::tcp, later));
+  EXPECT_FALSE(flows.may_open("bob@example.com", pair::Transport::tcp, later));
   for (std::uint64_t i = Flows::opened_of_one_per_second; i < Flows::opened_per_second; i++)
-    EXPECT_TRUE(flows.may_open("alice@example.com", later));
-  EXPECT_FALSE(flows.may_open("alice@example.com", later));
+    EXPECT_TRUE(flows.may_open("alice@example.com", pair::Transport::tcp, later));
+  EXPECT_FALSE(flows.may_open("alice@example.com", pair::Transport::tcp, later));
 }
 
 TEST_F(SessionAlone, the_name_of_the_control_server_does_not_lead_to_a_metadata_service) {

@@ -43,7 +43,7 @@ constexpr Protocol last_of<Protocol>() {
 }
 template <>
 constexpr RefusedFor last_of<RefusedFor>() {
-  return RefusedFor::too_many;
+  return RefusedFor::too_large;
 }
 
 class Encoder {

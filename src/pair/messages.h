@@ -150,9 +150,10 @@ struct EndpointUnneeded {  // its socket is closed
 
 enum class Protocol : std::uint8_t { tcp, udp, icmp };
 enum class RefusedFor : std::uint8_t {
-  service,   // the warrant does not open it
-  filter,    // the control server's rules do not let it
-  too_many,  // a limit of the tunnel
+  service,    // the warrant does not open it
+  filter,     // the control server's rules do not let it
+  too_many,   // a limit of the tunnel
+  too_large,  // it, or its answer, is longer than can be carried
 };
 struct Refused {  // what an engineer tried and the tunnel refused without a word to the gate, counted and told now and
                   // then

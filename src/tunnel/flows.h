@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 
+#include "base/time.h"
 #include "crypto/keys.h"
 #include "netstack/events.h"
 #include "netstack/flow_id.h"
@@ -40,19 +41,38 @@ struct Flow {
   std::uint64_t bytes_to_device = 0;
   std::uint64_t bytes_to_engineer = 0;
   std::unique_ptr<FtpControl> ftp;  // of a control connection of FTP
+  // UDP, once it is open: its turn among those of its kind, the least recently used first.
+  bool is_answered = false;  // the device spoke last
+  std::uint64_t turn = 0;
+  Instant last_passed;
 };
 
+// What all engineers of a session share, and of it one of them takes at most three quarters, however many machines they
+// have: so nobody keeps the others out. Datagrams leave a quarter of either to connections, and a flow of datagrams
+// that has been answered gives its place to a new flow where that finds none: who asks from a fresh socket each time
+// has as many as they ask for, and would otherwise wait for the idle time of old ones.
 class Flows {
  public:
-  // Of what all engineers of a session share, one of them takes at most three quarters, however many machines he has:
-  // he cannot keep the others out.
+  static constexpr std::size_t all_max = netstack::StackConfig().flows_max - netstack::StackConfig().pending_max;
   static constexpr std::size_t of_one_max = netstack::StackConfig().flows_max / 4 * 3;
   static constexpr std::size_t dialling_of_one_max = netstack::StackConfig().pending_max / 4 * 3;
+  // A flow that nobody has answered gives its place after so long: what asks again does so sooner.
+  static constexpr Duration unanswered_patience = seconds(10);
 
-  bool has_room_for(const std::string& person) const {
+  bool may_dial(const std::string& person, netstack::Transport transport) const {
     const auto found = shares_.find(person);
-    return found == shares_.end() || (found->second.flows < of_one_max && found->second.dialling < dialling_of_one_max);
+    return found == shares_.end() || found->second.dialling < share_of(dialling_of_one_max, transport);
   }
+  bool has_room_for(const std::string& person, netstack::Transport transport) const {
+    const auto found = shares_.find(person);
+    return size() < share_of(all_max, transport) &&
+           (found == shares_.end() || found->second.flows < share_of(of_one_max, transport));
+  }
+  // The flow of datagrams that is to go so that this person finds room, if any can: their own, or where it is all that
+  // are too many, that of whoever has the most.
+  std::optional<netstack::FlowId> to_take_back(const std::string& person, netstack::Transport transport,
+                                               Instant now) const;
+  void passed(Flow& flow, bool is_answer, Instant now);  // of datagrams
   Flow& add(Flow flow) {
     by_request_.emplace(flow.request, flow.id);
     Share& share = shares_[flow.person];
@@ -78,6 +98,7 @@ class Flows {
     if (!flow) return;
     const auto share = shares_.find(flow->person);
     if (flow->stage == FlowStage::dialling) share->second.dialling--;
+    if (flow->turn != 0) share->second.line(flow->is_answered).erase(flow->turn);
     if (--share->second.flows == 0) shares_.erase(share);
     by_request_.erase(flow->request);
     flows_.erase(id);
@@ -91,10 +112,20 @@ class Flows {
   struct Share {
     std::size_t flows = 0;
     std::size_t dialling = 0;  // of these
+    // Open flows of datagrams, by their turn.
+    std::map<std::uint64_t, netstack::FlowId> answered = {};
+    std::map<std::uint64_t, netstack::FlowId> unanswered = {};
+    std::map<std::uint64_t, netstack::FlowId>& line(bool is_answered) { return is_answered ? answered : unanswered; }
   };
+  static constexpr std::size_t share_of(std::size_t max, netstack::Transport transport) {
+    return transport == netstack::Transport::udp ? max / 4 * 3 : max;
+  }
+  std::optional<netstack::FlowId> least_used(const Share& share, Instant now) const;
+
   std::map<netstack::FlowId, Flow> flows_;
   std::map<std::string, Share> shares_;  // of persons who have any
   std::map<pair::RequestId, netstack::FlowId> by_request_;
+  std::uint64_t last_turn_ = 0;
 };
 
 }  // namespace quoin::tunnel

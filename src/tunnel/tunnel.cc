@@ -217,7 +217,9 @@ void Tunnel::handle(const netstack::StackEvent& event, Instant now) {
     note_refused(incoming_lost->remote.address, is_tcp ? pair::Protocol::tcp : pair::Protocol::udp,
                  incoming_lost->local.port, pair::RefusedFor::too_many, now);
   } else if (const auto* echo_lost = std::get_if<netstack::EchoRequestLost>(&event)) {
-    note_refused(echo_lost->remote, pair::Protocol::icmp, 0, pair::RefusedFor::too_many, now);
+    const bool is_too_large = echo_lost->why == netstack::EchoLoss::too_large;
+    note_refused(echo_lost->remote, pair::Protocol::icmp, 0,
+                 is_too_large ? pair::RefusedFor::too_large : pair::RefusedFor::too_many, now);
   } else if (const auto* readable = std::get_if<netstack::Readable>(&event)) {
     Flow* flow = flows_.find(readable->flow);
     if (!flow || flow->stage != FlowStage::open) return;
@@ -248,6 +250,7 @@ void Tunnel::handle(const netstack::StackEvent& event, Instant now) {
 void Tunnel::pass_datagrams(Flow& flow, Instant now) {
   while (auto datagram = stack_.receive_datagram(flow.id, now)) {
     flow.bytes_to_device += datagram->size();
+    flows_.passed(flow, false, now);
     tell(SendDatagram{flow.id, std::move(*datagram)});
   }
 }
@@ -335,8 +338,12 @@ void Tunnel::device_closed(netstack::FlowId id, Instant now) {
 void Tunnel::device_datagram(netstack::FlowId id, Bytes datagram, Instant now) {
   Flow* flow = flows_.find(id);
   if (!flow) return;
-  if (stack_.send_datagram(id, datagram, now))
-    flow->bytes_to_engineer += datagram.size();  // else the stack has counted it
+  flows_.passed(*flow, true, now);
+  if (const auto sent = stack_.send_datagram(id, datagram, now)) {
+    flow->bytes_to_engineer += datagram.size();
+  } else if (sent.error() == netstack::DatagramRefusal::too_large) {
+    note_too_large(*flow, now);
+  }  // else the stack has counted it
   settle(now);
 }
 

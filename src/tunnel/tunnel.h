@@ -131,6 +131,7 @@ class Tunnel {
   void device_closed(netstack::FlowId flow, Instant now);  // after CloseFlow without a reset
   // UDP.
   void device_datagram(netstack::FlowId flow, Bytes datagram, Instant now);
+  void device_datagram_too_large(netstack::FlowId flow, Instant now);  // one of SendDatagram's, for its socket
   void device_refused(netstack::FlowId flow, netstack::Refusal why, Instant now);  // datagrams: ICMP unreachable
 
   std::optional<Effect> poll_effect();
@@ -164,13 +165,17 @@ class Tunnel {
   // For the record: what the gate is not asked for.
   void note_refused(const IpAddress& remote, pair::Protocol protocol, std::uint16_t port, pair::RefusedFor why,
                     Instant now);
+  void note_too_large(const Flow& flow, Instant now);
   void handle_echo(const netstack::EchoRequest& request, Instant now);
   void handle_failed(const pair::Failed& failed, Instant now);
   void handle_resolved(const pair::Resolved& resolved, Instant now);
   bool may_leave(const node::UdpRun& run, Instant now);
   void forget_endpoint_sockets();
   void give_back_endpoints();
-  bool may_ask(const std::string& person, Instant now);  // a yes is one request less for later
+  // A place for one more flow, if need be that of one of datagrams that is done.
+  bool make_room(const std::string& person, netstack::Transport transport, Instant now);
+  // A yes is one request less for later.
+  bool may_ask(const std::string& person, netstack::Transport transport, Instant now);
   void pass_datagrams(Flow& flow, Instant now);
   void engineer_finished_if_drained(Flow& flow);
   void close_flow(netstack::FlowId id, bool reset);

@@ -32,7 +32,7 @@ void Tunnel::handle_incoming(const netstack::Incoming& incoming, Instant now) {
     return;
   }
   std::string person = node_.login_of(*engineer);
-  if (!flows_.has_room_for(person) || !may_ask(person, now)) {
+  if (!make_room(person, incoming.transport, now) || !may_ask(person, incoming.transport, now)) {
     note_refused(incoming.remote.address, protocol, port, pair::RefusedFor::too_many, now);
     stack_.refuse(incoming.flow, netstack::Refusal::silent);  // an honest sender tries again
     return;
@@ -52,6 +52,17 @@ void Tunnel::handle_incoming(const netstack::Incoming& incoming, Instant now) {
   send_to_gate(pair::DialService{request, *engineer, transport, port, incoming.remote.port});
 }
 
+bool Tunnel::make_room(const std::string& person, netstack::Transport transport, Instant now) {
+  if (!flows_.may_dial(person, transport)) return false;
+  while (!flows_.has_room_for(person, transport)) {
+    const auto least_used = flows_.to_take_back(person, transport, now);
+    if (!least_used) return false;
+    stack_.close_datagrams(*least_used);
+    close_flow(*least_used, false);
+  }
+  return true;
+}
+
 void Tunnel::handle_echo(const netstack::EchoRequest& request, Instant now) {
   const auto engineer = node_.peer_at(request.remote);
   if (!engineer) return;
@@ -61,13 +72,22 @@ void Tunnel::handle_echo(const netstack::EchoRequest& request, Instant now) {
     refused = pair::RefusedFor::service;
   } else if (!node_.filter_allows(request.remote, request.local, protocol, 0)) {
     refused = pair::RefusedFor::filter;
-  } else if (echoes_.size() >= echoes_max || !may_ask(node_.login_of(*engineer), now)) {
+  } else if (echoes_.size() >= echoes_max || !may_ask(node_.login_of(*engineer), netstack::Transport::udp, now)) {
     refused = pair::RefusedFor::too_many;
   }
   if (refused) return note_refused(request.remote, pair::Protocol::icmp, 0, *refused, now);
   const pair::RequestId id = next_request();
   echoes_.emplace(id, request.echo);
-  send_to_gate(pair::PingDevice{id, *engineer, static_cast<std::uint16_t>(std::min<std::size_t>(request.bytes, mtu))});
+  send_to_gate(pair::PingDevice{id, *engineer, static_cast<std::uint16_t>(request.bytes)});  // of one datagram
+}
+
+void Tunnel::device_datagram_too_large(netstack::FlowId id, Instant now) {
+  if (const Flow* flow = flows_.find(id)) note_too_large(*flow, now);
+  settle(now);
+}
+
+void Tunnel::note_too_large(const Flow& flow, Instant now) {
+  note_refused(flow.from_engineer.address, pair::Protocol::udp, flow.to_device.port, pair::RefusedFor::too_large, now);
 }
 
 void Tunnel::note_refused(const IpAddress& remote, pair::Protocol protocol, std::uint16_t port, pair::RefusedFor why,
@@ -75,10 +95,13 @@ void Tunnel::note_refused(const IpAddress& remote, pair::Protocol protocol, std:
   if (const auto engineer = node_.peer_at(remote)) refusals_.note(*engineer, protocol, port, why, now);
 }
 
-bool Tunnel::may_ask(const std::string& person, Instant now) {
+// Datagrams and pings leave a quarter to connections.
+bool Tunnel::may_ask(const std::string& person, netstack::Transport transport, Instant now) {
   const auto [found, is_new] =
       requests_of_one_.try_emplace(person, requests_of_one_burst, requests_of_one_interval, now);
-  return found->second.take(now) && requests_.take(now);
+  const bool leaves_some = transport == netstack::Transport::udp;
+  return found->second.take(now, leaves_some ? requests_of_one_burst / 4 : 0) &&
+         requests_.take(now, leaves_some ? requests_burst / 4 : 0);
 }
 
 void Tunnel::close_flow(netstack::FlowId id, bool reset) {
@@ -114,6 +137,7 @@ void Tunnel::close_flows_of(const std::vector<IpAddress>& addresses, Instant now
     return std::ranges::find(addresses, flow.from_engineer.address) != addresses.end();
   };
   cut_flows(is_theirs, now);
+  for (const IpAddress& address : addresses) stack_.forget_fragments_of(address);
 }
 
 void Tunnel::close_flows_that_may_not_pass(Instant now) {
