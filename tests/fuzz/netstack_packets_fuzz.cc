@@ -41,15 +41,15 @@ void repair(MutableBytes packet) {
   if (!v4 && protocol == IpProtocol::icmp) protocol = IpProtocol::icmpv6;
   const std::size_t payload_bytes = packet.size() - header_bytes;
   const bool is_fragment = (std::to_integer<unsigned>(packet[2]) & 0xe0) == 0xe0;  // nothing but its header is repaired
-  const unsigned place = std::to_integer<unsigned>(packet[3]);
+  const unsigned part = std::to_integer<unsigned>(packet[3]);
   write_ip_header(packet, {.source = peers[!v4],
                            .destination = ours[!v4],
                            .protocol = !v4 && is_fragment ? std::uint8_t{44} : protocol,
                            .payload_bytes = payload_bytes,
-                           .identification = static_cast<std::uint16_t>(place & 1),
+                           .identification = static_cast<std::uint16_t>(part & 1),
                            .dont_fragment = !is_fragment,
-                           .more_fragments = is_fragment && (place & 2) != 0,
-                           .fragment_offset = is_fragment ? (place & 0xfc) * std::size_t{8} : 0});
+                           .more_fragments = is_fragment && (part & 2) != 0,
+                           .fragment_offset = is_fragment ? (part & 0xfc) * std::size_t{8} : 0});
   if (is_fragment) return;
   const MutableBytes payload = packet.subspan(header_bytes);
   const std::size_t place = checksum_place(protocol);
