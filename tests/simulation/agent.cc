@@ -233,6 +233,7 @@ void Agent::send_datagram(const tunnel::SendDatagram& effect) {
   const auto socket = sockets_.find(effect.flow);
   if (socket == sockets_.end()) return;
   passed(effect.datagram.size());
+  if (!printer.answers_udp) return;
   const auto answer = printer.udp.at(socket->second.port)(effect.datagram);
   world_.after(printer_latency, [this, flow = effect.flow, answer] {
     if (!sockets_.contains(flow)) return;

@@ -188,7 +188,7 @@ TEST(Hostile, an_engineer_who_floods_does_not_make_the_tunnel_ask_faster_than_a_
     town.world.run(milliseconds(4));
   }
   const std::size_t asked = town.agent.said.size() - before;
-  EXPECT_GT(asked, std::size_t{tunnel::Tunnel::requests_burst}) << "the flood did not arrive";
+  EXPECT_GT(asked, std::size_t{tunnel::Tunnel::requests_of_one_burst}) << "the flood did not arrive";
   EXPECT_LT(asked, std::size_t{2 * tunnel::Tunnel::requests_burst});
   town.world.run(seconds(3));
   EXPECT_EQ(town.fetch(), WebPage::page) << "and nobody is the worse for it";

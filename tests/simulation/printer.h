@@ -124,9 +124,10 @@ class Crash final : public Service {
 
 struct Printer {
   std::map<std::uint16_t, std::function<std::shared_ptr<Service>()>> tcp;
-  std::map<std::uint16_t, std::function<std::optional<Buffer>(Bytes)>> udp;  // the answer to a datagram
+  std::map<std::uint16_t, std::function<std::optional<Buffer>(Bytes)>> udp;  // the answer to a datagram; none: ICMP's
   std::map<std::uint16_t, pair::Unanswered> unanswered;                      // dials that come to nothing
   bool answers_ping = true;
+  bool answers_udp = true;  // else it hears and says nothing
 };
 
 }  // namespace quoin::simulation
