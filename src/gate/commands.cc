@@ -51,11 +51,12 @@ struct Shape<gate::RequestShape> {
 template <>
 struct Shape<gate::EngineerStatus> {
   using T = gate::EngineerStatus;
-  static constexpr auto members =
-      std::tuple{member("engineer", &T::engineer, Zero::written), member("node_key", &T::node_key, Zero::written),
-                 member("path", &T::path, Zero::written), member("through", &T::through, Zero::written),
-                 member("last_heard", &T::last_heard),
-                 member("past_narrow", &T::past_narrow, Zero::written)};
+  static constexpr auto members = std::tuple{member("engineer", &T::engineer, Zero::written),
+                                             member("node_key", &T::node_key, Zero::written),
+                                             member("path", &T::path, Zero::written),
+                                             member("through", &T::through, Zero::written),
+                                             member("last_heard", &T::last_heard),
+                                             member("past_narrow", &T::past_narrow, Zero::written)};
 };
 template <>
 struct Shape<gate::DeviceStatus> {

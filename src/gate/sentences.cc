@@ -30,8 +30,10 @@ std::string engineer_line(const EngineerStatus& engineer) {
   if (engineer.path == "none") return "  away       " + engineer.engineer + ", not connected";
   if (!engineer.last_heard.empty()) return "  silent     " + engineer.engineer + ", last heard " + engineer.last_heard;
   const std::string through = engineer.through.empty() ? "" : " through " + engineer.through;
-  const char* narrow = " (the direct way loses large packets: check the MTU of both uplinks, and that they let ICMP pass)";
-  return "  connected  " + engineer.engineer + ", path " + engineer.path + through + (engineer.past_narrow ? narrow : "");
+  const char* narrow =
+      " (the direct way loses large packets: check the MTU of both uplinks, and that they let ICMP pass)";
+  return "  connected  " + engineer.engineer + ", path " + engineer.path + through +
+         (engineer.past_narrow ? narrow : "");
 }
 
 std::string engineers_text(const DeviceStatus& status) {
