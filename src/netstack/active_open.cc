@@ -19,7 +19,7 @@ Result<FlowId, OpenRefusal> ActiveOpen::open(Stack& stack, std::uint8_t protocol
   Stack::Rooms& rooms = *stack.rooms_;
   const auto local = std::ranges::find(rooms.addresses, remote.address.version(), &IpAddress::version);
   if (local == rooms.addresses.end()) return failure(OpenRefusal::no_address);
-  if (rooms.table.full() || !rooms.room_for_flow()) return failure(OpenRefusal::too_many);
+  if (rooms.full(protocol) || !rooms.room_for_flow()) return failure(OpenRefusal::too_many);
   const std::uint32_t start = static_cast<std::uint32_t>(rooms.random.below(ports));
   for (std::uint32_t tried = 0; tried < ports; tried++) {
     const auto port = static_cast<std::uint16_t>(first_port + (start + tried) % ports);

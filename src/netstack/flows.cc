@@ -7,8 +7,7 @@
 namespace quoin::netstack {
 
 std::optional<FlowId> Stack::Rooms::open(const FlowKey& key, Flow flow) {
-  const bool is_full = key.protocol == IpProtocol::udp && table.size() >= config.flows_max / 8 * 7;
-  const auto id = is_full ? std::nullopt : table.insert(key);
+  const auto id = full(key.protocol) ? std::nullopt : table.insert(key);
   if (!id) {
     statistics.flows_full++;
     return std::nullopt;

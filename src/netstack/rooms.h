@@ -55,7 +55,11 @@ class Stack::Rooms {
 
   // flows.cc
   std::optional<FlowId> open(const FlowKey& key, Flow flow);  // none: the table is full
-  Flow* find(FlowId id);                                      // none: it has ended
+  // Datagrams leave an eighth of all places, and a quarter of those that wait, to connections.
+  bool full(std::uint8_t protocol) const {
+    return table.size() >= (protocol == IpProtocol::udp ? config.flows_max / 8 * 7 : config.flows_max);
+  }
+  Flow* find(FlowId id);  // none: it has ended
   template <class State>
   State* find(FlowId id) {
     Flow* flow = find(id);
@@ -136,7 +140,6 @@ class Stack::Rooms {
   void tell(FlowId id, Flow& flow);
   void clear(FlowId id, Flow& flow);
   void handle_flow_timeout(FlowId id, Instant now);
-  // Datagrams leave a quarter of the places that wait, and an eighth of all, to connections.
   bool pending_full(std::uint8_t protocol) const {
     return pending_ >= (protocol == IpProtocol::udp ? config.pending_max / 4 * 3 : config.pending_max);
   }

@@ -1,4 +1,6 @@
 // The life of a UDP flow: the first datagrams wait, then both directions, then silence.
+#include <algorithm>
+
 #include <gtest/gtest.h>
 
 #include "netstack/stack_bench_test.h"
@@ -224,6 +226,32 @@ TEST_P(StackUdp, closes_when_the_address_goes) {
   const Closed closed = bench.the<Closed>();
   EXPECT_EQ(closed.flow, flow);
   EXPECT_EQ(closed.why, CloseReason::address_removed);
+}
+
+TEST(StackUdpRoom, leaves_places_to_connections) {
+  const auto ask = [](Bench& bench, std::size_t times) {
+    for (std::uint16_t port = 1'000; port < 1'000 + times; port++) {
+      bench.deliver(udp_packet({peer_v4, port}, {our_v4, 161}, bytes_of("question")));
+    }
+    return bench.events();
+  };
+  const auto lost = [](const std::vector<StackEvent>& events) {
+    return std::ranges::count_if(events, [](const auto& each) { return std::holds_alternative<IncomingLost>(each); });
+  };
+  Bench waiting({.pending_max = 16});
+  EXPECT_EQ(lost(ask(waiting, 16)), 4);
+  EXPECT_EQ(waiting.stack.statistics().pending_full, 4u);
+  waiting.deliver(syn_packet({peer_v4, 1'000}, {our_v4, 80}, 1));
+  EXPECT_EQ(waiting.the<Incoming>().transport, Transport::tcp);
+
+  Bench all({.flows_max = 16});
+  EXPECT_EQ(lost(ask(all, 16)), 2);
+  EXPECT_EQ(all.stack.statistics().flows_full, 2u);
+  all.deliver(syn_packet({peer_v4, 1'000}, {our_v4, 80}, 1));
+  all.deliver(syn_packet({peer_v4, 1'001}, {our_v4, 80}, 1));
+  EXPECT_EQ(lost(all.events()), 0);
+  all.deliver(syn_packet({peer_v4, 1'002}, {our_v4, 80}, 1));
+  EXPECT_EQ(lost(all.events()), 1);
 }
 
 TEST(StackUdpFragments, a_long_reply_leaves_as_ipv4_fragments_that_make_it_up_again) {
