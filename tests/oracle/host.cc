@@ -123,6 +123,7 @@ void Host::hear(const netstack::StackEvent& event, Instant now) {
                  },
                  [&](const netstack::Closed& closed) { ended(closed.flow, word_of(closed.why)); },
                  [&](const netstack::EchoRequest& request) { stack_.answer_echo(request.echo); },
+                 [](const netstack::Missing&) {},  // of a direct way, which there is none here
                  [](const netstack::IncomingLost&) {},
                  [](const netstack::EchoRequestLost&) {},
              },
