@@ -58,7 +58,7 @@ class Play {
   void gate() {
     Agent& agent = town_.agent;
     switch (script_.u8() % 11) {
-      case 0: return agent.hand_over(pair::Failed{request(), pair::Unanswered(script_.u8() % 7)});
+      case 0: return agent.hand_over(pair::Failed{request(), pair::Unanswered(script_.u8() % 9)});
       case 1: return agent.hand_over(pair::Pinged{request()});
       case 2: return agent.hand_over(pair::Resolved{request(), {endpoint(), endpoint()}});
       case 3: return agent.hand_over(pair::Admission{key(), script_.u8() % 2 == 0});

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Answers before it has read the request, and closes with the rest of it unread, so that its kernel sends a reset behind the answer.
 
-usage: early_answer.py PORT STATUS BYTES      e.g. 401 300, as without a password; 413 20000, as for a job that is too large
+usage: early_answer.py PORT STATUS BYTES      e.g. 401 300, as without a password; 413 14000, as for a job that is too large
 """
 import socketserver
 import sys

@@ -65,7 +65,7 @@ class Pair:
     """What a tunnel says to its gate (src/pair/messages.h), said by an attacker."""
     WANT_ENDPOINT, UNNEEDED = 0x11, 0x12
     CONNECTED, FAILED = 0x44, 0x45
-    NOT_ALLOWED, TOO_MANY = 3, 6
+    NOT_ALLOWED, TOO_MANY = 3, 7
 
     def __init__(self, child):
         self.child = child
