@@ -338,7 +338,7 @@ void AgentProcess::dial_through_proxy(const gate::Dial& effect) {
 
 void AgentProcess::dial_through_proxy(const gate::Dial& effect, std::string_view authorization) {
   const gate::TaskId task = effect.task;
-  std::string request = io::http_connect_request(effect.through_proxy_to, authorization);
+  std::string request = http::http_connect_request(effect.through_proxy_to, authorization);
   tasks_[task] = std::make_unique<io::HttpConnectDial>(
       loop_, effect.candidates, std::move(request), effect.timeout,
       [this, task](Result<io::Dialled, io::HttpConnectFailure> done) {

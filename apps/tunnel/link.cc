@@ -10,14 +10,14 @@
 namespace quoin::apps {
 namespace {
 
-std::string describe(io::HttpError error) {
+std::string describe(http::HttpError error) {
   switch (error) {
-    case io::HttpError::bad_request: return "cannot be asked: its name does not fit into a request";
-    case io::HttpError::not_http: return "does not answer in HTTP";
-    case io::HttpError::header_too_large: return "answered with too large a header";
-    case io::HttpError::body_too_large: return "answered with too large a page";
-    case io::HttpError::cut_short: return "ended the connection in the middle of its answer";
-    case io::HttpError::unexpected_upgrade: return "changed to another protocol than the one asked for";
+    case http::HttpError::bad_request: return "cannot be asked: its name does not fit into a request";
+    case http::HttpError::not_http: return "does not answer in HTTP";
+    case http::HttpError::header_too_large: return "answered with too large a header";
+    case http::HttpError::body_too_large: return "answered with too large a page";
+    case http::HttpError::cut_short: return "ended the connection in the middle of its answer";
+    case http::HttpError::unexpected_upgrade: return "changed to another protocol than the one asked for";
   }
   std::unreachable();
 }
@@ -72,8 +72,8 @@ void Link::start() {
 }
 
 void Link::ask_for_key() {
-  answer_ = io::HttpAnswer();
-  io::HttpRequest request;
+  answer_ = http::HttpAnswer();
+  http::HttpRequest request;
   request.target = "/key?v=" + std::to_string(control::capability_version);
   request.host = target_.host_field;
   send(request, [this] { handle_key(); });
@@ -96,7 +96,7 @@ void Link::handle_key() {
 }
 
 void Link::upgrade() {
-  io::HttpRequest request;
+  http::HttpRequest request;
   request.host = target_.host_field;
   if (target_.is_control) {
     const auto handshake = handlers_.handshake(*target_.server_key);
@@ -109,7 +109,7 @@ void Link::upgrade() {
     request.target = "/derp";
     request.upgrade = "DERP";
   }
-  answer_ = io::HttpAnswer(request.upgrade);
+  answer_ = http::HttpAnswer(request.upgrade);
   send(request, [this] { handle_upgrade(); });
 }
 
@@ -128,8 +128,8 @@ void Link::handle_upgrade() {
   handlers_.opened(answer_.leftover());
 }
 
-void Link::send(const io::HttpRequest& request, std::move_only_function<void()> answered) {
-  auto bytes = io::http_request(request);
+void Link::send(const http::HttpRequest& request, std::move_only_function<void()> answered) {
+  auto bytes = http::http_request(request);
   if (!bytes) return fail(node::StreamTrouble::not_the_server, who() + " " + describe(bytes.error()));
   request_ = std::move(*bytes);
   request_sent_ = 0;

@@ -13,7 +13,7 @@
 #include "base/time.h"
 #include "crypto/keys.h"
 #include "io/byte_stream.h"
-#include "io/http1.h"
+#include "http/http1.h"
 #include "io/tls.h"
 #include "node/events.h"
 
@@ -49,7 +49,7 @@ class Link {
  private:
   void ask_for_key();
   void upgrade();
-  void send(const io::HttpRequest& request, std::move_only_function<void()> answered);
+  void send(const http::HttpRequest& request, std::move_only_function<void()> answered);
   void write_request();
   void read_answer();
   void handle_key();
@@ -69,7 +69,7 @@ class Link {
   bool has_told_key_ = false;                   // at /key, on this connection
   std::string request_;
   std::size_t request_sent_ = 0;
-  io::HttpAnswer answer_;
+  http::HttpAnswer answer_;
   std::move_only_function<void()> answered_;
 };
 

@@ -107,12 +107,12 @@ void TunnelProcess::add_link(const tunnel::ForStream& purpose, io::Descriptor so
   if (const auto* relay = std::get_if<node::RelayStream>(&purpose.to)) {
     target.roots = relay_roots_ ? &*relay_roots_ : nullptr;
     target.name = relay->host;
-    target.host_field = io::http_host(relay->host, relay->port, 443);
+    target.host_field = http::http_host(relay->host, relay->port, 443);
   } else {
     target.is_control = true;
     target.roots = control_tls_ && control_roots_ ? &*control_roots_ : nullptr;
     target.name = control_host_;
-    target.host_field = io::http_host(control_host_, control_port_, control_tls_ ? 443 : 80);
+    target.host_field = http::http_host(control_host_, control_port_, control_tls_ ? 443 : 80);
     if (!tunnel_->node().control_wants_key()) target.server_key = server_key_;
   }
   const bool needs_tls = !target.is_control || control_tls_;

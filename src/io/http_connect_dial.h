@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "io/dial.h"
-#include "io/http_connect.h"
+#include "http/http_connect.h"
 
 namespace quoin::io {
 
@@ -50,7 +50,7 @@ class HttpConnectDial {
   std::unique_ptr<Dial> dial_;
   std::optional<Endpoint> proxy_;
   std::unique_ptr<Readiness> socket_;
-  HttpConnectAnswer answer_;
+  http::HttpConnectAnswer answer_;
 };
 
 }  // namespace quoin::io

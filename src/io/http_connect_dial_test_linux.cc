@@ -31,7 +31,7 @@ class HttpConnectDialTest : public testing::Test {
   }
 
   void start(Duration within = seconds(10)) {
-    attempt_.emplace(loop_, std::vector{*endpoint_}, http_connect_request("relay.example.com:443", "Basic eDp5"),
+    attempt_.emplace(loop_, std::vector{*endpoint_}, http::http_connect_request("relay.example.com:443", "Basic eDp5"),
                      within, [this](Result<Dialled, HttpConnectFailure> result) { outcome_ = std::move(result); });
   }
   // The proxy takes the connection, and has read the whole request.
@@ -81,7 +81,7 @@ class HttpConnectDialTest : public testing::Test {
 TEST_F(HttpConnectDialTest, hands_over_a_socket_in_which_every_byte_behind_the_answer_still_stands) {
   start();
   take_request();
-  EXPECT_EQ(request_, http_connect_request("relay.example.com:443", "Basic eDp5"));
+  EXPECT_EQ(request_, http::http_connect_request("relay.example.com:443", "Basic eDp5"));
   say("HTTP/1.1 100 Wait\r\n\r\nHTTP/1.1 200 OK\r\nVia: x\r\n\r\nthe other end speaks first");
   const auto connected = outcome();
   ASSERT_TRUE(connected);

@@ -35,6 +35,7 @@ class RouteNetlink {
     bool direct = false;                   // no gateway in between
     bool own = false;                      // to this host
     std::optional<IpAddress> source = {};  // of ours, that packets there would have
+    bool made_by_kernel = false;           // of an interface's address; asked for the route as it stands in its table
     bool must_bind = false;                // only packets that are bound to `interface` leave by it
   };
   Result<Route, SystemError> route_to(const IpAddress& address, std::uint32_t interface = 0);  // 0: whichever it takes
@@ -57,6 +58,7 @@ class RouteNetlink {
 
  private:
   explicit RouteNetlink(Descriptor socket) : socket_(std::move(socket)) {}
+  Result<Route, SystemError> ask_for_route(const IpAddress& address, std::uint32_t interface, std::uint32_t flags);
   // `each` gets every message of the answer, header included.
   Result<void, SystemError> ask(Bytes request, const std::function<void(Bytes)>& each);
 

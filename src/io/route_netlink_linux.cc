@@ -223,7 +223,13 @@ Result<RouteNetlink::Routes, SystemError> RouteNetlink::routes() {
 }
 
 Result<RouteNetlink::Route, SystemError> RouteNetlink::route_to(const IpAddress& address, std::uint32_t interface) {
+  return ask_for_route(address, interface, 0);
+}
+
+Result<RouteNetlink::Route, SystemError> RouteNetlink::ask_for_route(const IpAddress& address, std::uint32_t interface,
+                                                                     std::uint32_t flags) {
   rtmsg fixed{};
+  fixed.rtm_flags = flags;
   fixed.rtm_family = family_of(address);
   fixed.rtm_dst_len = static_cast<std::uint8_t>(address.bytes().size() * 8);
   Request request(RTM_GETROUTE, 0, fixed);
@@ -238,6 +244,7 @@ Result<RouteNetlink::Route, SystemError> RouteNetlink::route_to(const IpAddress&
     collect_gateways(attributes, between);
     route.direct = between.empty() && answer->rtm_type == RTN_UNICAST;
     route.own = answer->rtm_type == RTN_LOCAL;
+    route.made_by_kernel = answer->rtm_protocol == RTPROT_KERNEL;
     each_attribute(attributes, [&](std::uint16_t type, Bytes value) {
       if (type == RTA_OIF) route.interface = number_in(value);
       if (type == RTA_PREFSRC) route.source = IpAddress::from_bytes(value);
@@ -247,6 +254,10 @@ Result<RouteNetlink::Route, SystemError> RouteNetlink::route_to(const IpAddress&
 }
 
 Result<RouteNetlink::Route, SystemError> RouteNetlink::route_on_link(const IpAddress& address) {
+  if (address.is_v4()) {  // almost always all that need be asked; IPv6 has no source address in its tables
+    auto in_table = ask_for_route(address, 0, RTM_F_FIB_MATCH);
+    if (in_table && in_table->direct && in_table->made_by_kernel && in_table->source) return in_table;
+  }
   auto route = route_to(address);
   if (route && route->own) return route;
   const auto own = TRY(addresses());

@@ -4,11 +4,11 @@
 #include <cstdint>
 #include <cstdlib>
 
-#include "io/http1.h"
+#include "http/http1.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace quoin;
-  using namespace quoin::io;
+  using namespace quoin::http;
   if (size == 0) return 0;
   const std::size_t step = (data[0] & 0x7f) + 1U;
   HttpAnswer answer((data[0] & 0x80) != 0 ? "DERP" : "");

@@ -4,11 +4,11 @@
 #include <cstdint>
 #include <cstdlib>
 
-#include "io/http_connect.h"
+#include "http/http_connect.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace quoin;
-  using namespace quoin::io;
+  using namespace quoin::http;
   if (size == 0) return 0;
   const Bytes whole = std::as_bytes(std::span(data + 1, size - 1));
   HttpConnectAnswer at_once;

@@ -15,7 +15,7 @@
 #include "base/bytes.h"
 #include "base/result.h"
 
-namespace quoin::io {
+namespace quoin::http {
 
 enum class HttpError : std::uint8_t {
   bad_request,         // a part of our request has a character that would break it
@@ -73,4 +73,4 @@ class HttpAnswer {
   std::unique_ptr<Parser> parser_;
 };
 
-}  // namespace quoin::io
+}  // namespace quoin::http

@@ -13,7 +13,7 @@
 #include "base/bytes.h"
 #include "base/result.h"
 
-namespace quoin::io {
+namespace quoin::http {
 
 // "CONNECT relay.example.com:443 HTTP/1.1 ...". `target` is HOST:PORT, an IPv6 address in brackets; `authorization` is
 // the value of Proxy-Authorization, or empty. Neither may have a character that would break a line.
@@ -48,4 +48,4 @@ class HttpConnectAnswer {
   bool complete_ = false;
 };
 
-}  // namespace quoin::io
+}  // namespace quoin::http

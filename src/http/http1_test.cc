@@ -1,8 +1,8 @@
-#include "io/http1.h"
+#include "http/http1.h"
 
 #include <gtest/gtest.h>
 
-namespace quoin::io {
+namespace quoin::http {
 namespace {
 
 Result<bool, HttpError> refused(HttpError error) {
@@ -150,4 +150,4 @@ TEST(HttpAnswer, from_something_else_is_not_http) {
 }
 
 }  // namespace
-}  // namespace quoin::io
+}  // namespace quoin::http

@@ -1,8 +1,8 @@
-#include "io/http_connect.h"
+#include "http/http_connect.h"
 
 #include <gtest/gtest.h>
 
-namespace quoin::io {
+namespace quoin::http {
 namespace {
 
 HttpConnectAnswer answered(std::string_view text) {
@@ -93,4 +93,4 @@ TEST(HttpConnect, refuses_an_answer_without_an_end) {
 }
 
 }  // namespace
-}  // namespace quoin::io
+}  // namespace quoin::http

@@ -1,9 +1,9 @@
-#include "io/http_connect.h"
+#include "http/http_connect.h"
 
 #include <algorithm>
 #include <cassert>
 
-namespace quoin::io {
+namespace quoin::http {
 namespace {
 
 char lower(char c) {
@@ -108,4 +108,4 @@ Result<void, HttpConnectError> HttpConnectAnswer::end_line() {
   return {};
 }
 
-}  // namespace quoin::io
+}  // namespace quoin::http

@@ -1,4 +1,4 @@
-#include "io/http1.h"
+#include "http/http1.h"
 
 #include <algorithm>
 
@@ -6,9 +6,9 @@
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/string_body.hpp>
 
-namespace quoin::io {
+namespace quoin::http {
 
-namespace http = boost::beast::http;
+namespace beast = boost::beast::http;
 
 namespace {
 
@@ -59,7 +59,7 @@ std::string http_host(std::string_view host, std::uint16_t port, std::uint16_t u
 }
 
 struct HttpAnswer::Parser {
-  using Response = http::response_parser<http::string_body>;
+  using Response = beast::response_parser<beast::string_body>;
 
   explicit Parser(std::string upgrade_asked) : upgrade(std::move(upgrade_asked)) { begin(); }
 
@@ -97,14 +97,14 @@ Result<void, HttpError> HttpAnswer::Parser::parse() {
     boost::system::error_code error;
     const std::size_t taken = response->put(boost::asio::buffer(unread.data(), unread.size()), error);
     unread.erase(unread.begin(), unread.begin() + static_cast<std::ptrdiff_t>(taken));
-    if (error == http::error::need_more) {
+    if (error == beast::error::need_more) {
       if (!response->is_header_done() && unread.size() > http_header_bytes_max) {
         return failure(HttpError::header_too_large);
       }
       return {};
     }
-    if (error == http::error::header_limit) return failure(HttpError::header_too_large);
-    if (error == http::error::body_limit) return failure(HttpError::body_too_large);
+    if (error == beast::error::header_limit) return failure(HttpError::header_too_large);
+    if (error == beast::error::body_limit) return failure(HttpError::body_too_large);
     if (error) return failure(HttpError::not_http);
     if (taken == 0) return {};
   }
@@ -115,7 +115,7 @@ Result<void, HttpError> HttpAnswer::Parser::parse() {
 Result<bool, HttpError> HttpAnswer::Parser::complete() {
   const unsigned status = response->get().result_int();
   if (status == 101) {
-    const auto protocol = response->get()[http::field::upgrade];
+    const auto protocol = response->get()[beast::field::upgrade];
     if (upgrade.empty() || !equal_in_any_case({protocol.data(), protocol.size()}, upgrade)) {
       return failure(HttpError::unexpected_upgrade);
     }
@@ -155,4 +155,4 @@ Bytes HttpAnswer::leftover() const {
   return parser_->unread;
 }
 
-}  // namespace quoin::io
+}  // namespace quoin::http
