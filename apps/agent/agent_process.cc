@@ -24,8 +24,12 @@ std::string folder_of(const std::string& path) {
   return slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
 }
 
-io::Egress egress_of(const auto& effect, const IpAddress& to) {
-  return effect.stays_on_link ? io::egress_on_link(to) : io::Egress();
+// Nothing: it must leave by the link that it is on, and is on none.
+std::optional<io::Egress> egress_of(const auto& effect, const IpAddress& to) {
+  const io::Reach reach = effect.stays_on_link ? io::Reach::own_link : io::Reach::anywhere;
+  if (!effect.on_own_link) return io::Egress(reach);
+  const auto interface = io::interface_on_link(to);
+  return interface ? std::optional(io::Egress(reach, *interface)) : std::nullopt;
 }
 
 }  // namespace
@@ -301,13 +305,14 @@ void AgentProcess::perform(const gate::Resolve& effect) {
 void AgentProcess::perform(const gate::Dial& effect) {
   const gate::TaskId task = effect.task;
   if (effect.transport == pair::Transport::udp) {
-    auto socket = effect.candidates.empty() ? failure(io::DialError::failed)
-                                            : io::connect_udp(effect.candidates.front(),
-                                                              egress_of(effect, effect.candidates.front().address));
+    const auto egress = egress_of(effect, effect.candidates.front().address);
+    auto socket = egress ? io::connect_udp(effect.candidates.front(), *egress) : failure(io::DialError::unreachable);
     if (!socket) return handle(gate::DialFailed{task, unanswered(socket.error())});
     return handle(gate::Dialled{task, keep(std::move(*socket)), effect.candidates.front()});
   }
   if (!effect.through_proxy_to.empty()) return dial_through_proxy(effect);
+  const auto egress = egress_of(effect, effect.candidates.front().address);
+  if (!egress) return handle(gate::DialFailed{task, pair::Unanswered::unreachable});
   tasks_[task] = std::make_unique<io::Dial>(
       loop_, effect.candidates, effect.timeout,
       [this, task](Result<io::Dialled, io::DialError> done) {
@@ -320,7 +325,7 @@ void AgentProcess::perform(const gate::Dial& effect) {
         const Endpoint peer = done->to;
         finish_task(task, gate::Dialled{task, keep(std::move(done->socket)), peer});
       },
-      io::DialOptions{.egress = egress_of(effect, effect.candidates.front().address), .local_port = effect.local_port});
+      io::DialOptions{.egress = *egress, .local_port = effect.local_port});
 }
 
 void AgentProcess::dial_through_proxy(const gate::Dial& effect) {
@@ -351,16 +356,18 @@ void AgentProcess::dial_through_proxy(const gate::Dial& effect, std::string_view
 
 void AgentProcess::perform(const gate::Ping& effect) {
   const gate::TaskId task = effect.task;
+  const auto egress = egress_of(effect, effect.address);
+  if (!egress) return handle(gate::Pinged{task, false});
   tasks_[task] = std::make_unique<io::Ping>(
       loop_, random_, effect.address, std::min<std::size_t>(effect.payload_bytes, io::Ping::payload_bytes_max),
       effect.timeout,
       [this, task](Result<Duration, io::PingError> done) { finish_task(task, gate::Pinged{task, done.has_value()}); },
-      egress_of(effect, effect.address));
+      *egress);
 }
 
 void AgentProcess::perform(const gate::LookupNeighbour& effect) {
   const gate::TaskId task = effect.task;
-  if (effect.which != gate::Neighbours::all) {
+  if (effect.which == gate::Neighbours::first || effect.which == gate::Neighbours::in_use) {
     const auto entry = effect.which == gate::Neighbours::first ? io::NeighbourLookup::Entry::confirmed
                                                                : io::NeighbourLookup::Entry::as_it_stands;
     tasks_[task] = std::make_unique<io::NeighbourLookup>(
@@ -374,16 +381,20 @@ void AgentProcess::perform(const gate::LookupNeighbour& effect) {
     return;
   }
   tasks_[task] = std::make_unique<io::NeighbourSurvey>(
-      loop_, effect.address, effect.timeout, [this, task](Result<std::vector<io::MacBytes>, io::NeighbourError> found) {
+      loop_, effect.address, effect.timeout,
+      [this, task](Result<std::vector<io::MacBytes>, io::NeighbourError> found) {
         gate::NeighboursFound answer{task, {}};
         for (const io::MacBytes& mac : found.value_or(std::vector<io::MacBytes>{})) answer.macs.emplace_back(mac);
         finish_task(task, std::move(answer));
-      });
+      },
+      effect.which == gate::Neighbours::all_by_arp ? io::NeighbourSurvey::Otherwise::nobody
+                                                   : io::NeighbourSurvey::Otherwise::kernel_asks);
 }
 
 void AgentProcess::perform(const gate::ReadSerial& effect) {
   const gate::TaskId task = effect.task;
-  auto socket = io::connect_udp(effect.device, egress_of(effect, effect.device.address));
+  const auto egress = egress_of(effect, effect.device.address);
+  auto socket = egress ? io::connect_udp(effect.device, *egress) : failure(io::DialError::unreachable);
   if (!socket) return handle(gate::SerialRead{task, {}});
   const auto done = [this, task](pair::SerialAnswer answer) {
     finish_task(task, gate::SerialRead{task, std::move(answer)});

@@ -12,8 +12,8 @@
 
 #include "base/time.h"
 #include "crypto/keys.h"
-#include "io/byte_stream.h"
 #include "http/http1.h"
+#include "io/byte_stream.h"
 #include "io/tls.h"
 #include "node/events.h"
 

@@ -67,10 +67,13 @@ const std::string* Admissions::engineer(const crypto::NodePublicKey& key) const 
 void Admissions::path_changed(const pair::PathReport& report, WallTime wall) {
   const auto found = nodes_.find(report.engineer);
   if (found == nodes_.end() || found->second.verdict != Verdict::admitted) return;
+  if (found->second.path == pair::PathKind::none) found->second.path_since = wall;
   found->second.path = report.kind;
   found->second.through = report.through;
   found->second.silent_since.reset();
-  if (report.silent_seconds > 0) found->second.silent_since = wall - seconds(report.silent_seconds);
+  if (report.silent_seconds > 0) {
+    found->second.silent_since = std::max(wall - seconds(report.silent_seconds), found->second.path_since);
+  }
 }
 
 }  // namespace quoin::gate

@@ -33,6 +33,7 @@ class Admissions {
     AuditQueue::Ticket record = 0;
     pair::PathKind path = pair::PathKind::none;
     std::string through;
+    WallTime path_since = {};
     std::optional<WallTime> silent_since = {};  // nothing has been heard of it for long
   };
   struct Answer {

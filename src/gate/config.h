@@ -78,6 +78,7 @@ struct DeviceConfig {
   // Packets to it may cross no router.
   bool stays_on_link() const { return !macs.empty() && !routed_bridge; }
 
+  bool is_on_own_link() const { return !macs.empty(); }
   KnownBy known_by() const { return macs.empty() ? KnownBy::serial : KnownBy::mac; }
   bool operator==(const DeviceConfig&) const = default;
 };

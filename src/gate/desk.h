@@ -34,6 +34,8 @@ class Desk {
     if (!view) return;
     host_ = *std::move(view);
     own_prefixes_ = host_.prefixes();
+    // What the person names as their site is no place for relays or peers either.
+    own_prefixes_.insert(own_prefixes_.end(), config.site.public_networks.begin(), config.site.public_networks.end());
     fits_ = own_prefixes_.size() <= path::EndpointGuard::prefixes_max;
     if (!fits_) own_prefixes_.resize(path::EndpointGuard::prefixes_max);
     endpoints_ = path::EndpointGuard(own_prefixes_, config.relay.allow);

@@ -89,6 +89,8 @@ struct Dial {
   // the configuration, and the socket is handed over as it is behind the blank line of the answer.
   std::string through_proxy_to = {};
   bool stays_on_link = false;  // no packet of it may cross a router: TTL, or hop limit, 1
+  bool on_own_link =
+      false;  // it leaves by the link that the address is on, whatever route takes it elsewhere then or later
   // If it is below 1024: TCP comes from this port, or another one below 1024, where the edge may.
   std::uint16_t local_port = 0;
 };
@@ -98,11 +100,13 @@ struct Ping {  // one echo request; answered by Pinged
   std::uint16_t payload_bytes;
   Duration timeout;
   bool stays_on_link = false;
+  bool on_own_link = false;
 };
 enum class Neighbours : std::uint8_t {
   first,   // the one that the next packet would be sent to, as the kernel has confirmed it shortly before or does now
   in_use,  // the same as the kernel's table has it, confirmed or not; it is asked for only where the table has none
-  all,     // asks the whole link (ARP, neighbour discovery) and collects every MAC address that answers for the address
+  all_by_arp,  // as `all`, but where that cannot be asked nobody answers, and nothing is sent to the address itself
+  all,  // asks the whole link (ARP, neighbour discovery) and collects every MAC address that answers for the address
 };
 // Answered by NeighboursFound.
 struct LookupNeighbour {
@@ -120,6 +124,7 @@ struct ReadSerial {
   pair::SerialQuestion question;
   Duration timeout;
   bool stays_on_link = false;
+  bool on_own_link = false;
 };
 struct ReadJoinKey {  // answered by JoinKeyRead; the edge keeps no copy
   TaskId task;

@@ -346,8 +346,13 @@ void Errands::records_written(WallTime wall, Instant now) {
 }
 
 // Some printers take jobs by LPD only from the ports that RFC 1179 names, or from privileged ones.
-bool Errands::is_lpd(const ServiceDial& dial) {
-  return dial.transport == pair::Transport::tcp && dial.port == lpd_port;
+std::uint16_t Errands::local_port_for(const ServiceDial& dial) const {
+  if (dial.transport != pair::Transport::tcp || dial.port != lpd_port) return 0;
+  const auto dialling = std::ranges::count_if(errands_, [](const auto& each) {
+    const auto* other = std::get_if<ServiceDial>(&each.second);
+    return other != nullptr && other->port == lpd_port;
+  });
+  return static_cast<std::size_t>(dialling) + flows_.open_to(lpd_port) < privileged_ports_max ? dial.from_port : 0;
 }
 
 void Errands::perform(const ServiceDial& dial, WallTime wall, Instant now) {
@@ -361,7 +366,8 @@ void Errands::perform(const ServiceDial& dial, WallTime wall, Instant now) {
                   .candidates = {Endpoint{device_.address, dial.port}},
                   .timeout = dial_timeout,
                   .stays_on_link = device_.stays_on_link(),
-                  .local_port = is_lpd(dial) ? dial.from_port : std::uint16_t{0}});
+                  .on_own_link = device_.is_on_own_link(),
+                  .local_port = local_port_for(dial)});
   errands_.emplace(task, dial);
 }
 
@@ -371,7 +377,8 @@ void Errands::perform(const Echo& echo, WallTime wall, Instant now) {
     return fail(echo, pair::Unanswered::not_allowed, Outcome::cut_short, wall, now);
   }
   const TaskId task = desk_.new_task(session_);
-  desk_.emit(Ping{task, device_.address, echo.payload_bytes, ping_timeout, device_.stays_on_link()});
+  desk_.emit(
+      Ping{task, device_.address, echo.payload_bytes, ping_timeout, device_.stays_on_link(), device_.is_on_own_link()});
   errands_.emplace(task, echo);
 }
 

@@ -46,6 +46,8 @@ class Errands {
   static constexpr std::uint16_t ping_payload_bytes_max = 65'507;  // that one IPv4 datagram carries, in fragments
   static constexpr std::size_t join_keys_max = 16;                 // in one session
   static constexpr std::uint16_t lpd_port = 515;
+  // LPD connections that may have a privileged port of this host at once: it has 512, and others need some.
+  static constexpr std::size_t privileged_ports_max = 16;
   static constexpr Duration dial_timeout = seconds(10);
   static constexpr Duration ping_timeout = seconds(5);
 
@@ -196,7 +198,7 @@ class Errands {
   AuditQueue::Ticket record_before(const ForDevice& errand) const;
   void begin(ForDevice errand, WallTime wall, Instant now);
   void give_up_dials(WallTime wall, Instant now);
-  static bool is_lpd(const ServiceDial& dial);
+  std::uint16_t local_port_for(const ServiceDial& dial) const;
   void perform(const ServiceDial& dial, WallTime wall, Instant now);
   void perform(const Echo& echo, WallTime wall, Instant now);
   void look_before(const HandOver& connected);

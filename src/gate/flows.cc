@@ -15,6 +15,12 @@ std::size_t Flows::open_of(const std::string& engineer) const {
   return found == engineers_.end() ? 0 : found->second.open;
 }
 
+std::size_t Flows::open_to(std::uint16_t tcp_port) const {
+  return static_cast<std::size_t>(std::ranges::count_if(open_, [&](const auto& each) {
+    return each.second.record.transport == "tcp" && each.second.record.port == tcp_port;
+  }));
+}
+
 bool Flows::has_tcp(const std::string& engineer, std::uint16_t port) const {
   return std::ranges::any_of(open_, [&](const auto& each) {
     const FlowEnded& record = each.second.record;

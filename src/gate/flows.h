@@ -37,6 +37,7 @@ class Flows {
   bool may_open(const std::string& engineer, pair::Transport transport, Instant now);
   std::size_t open_of(const std::string& engineer) const;
   std::size_t open() const { return open_.size(); }
+  std::size_t open_to(std::uint16_t tcp_port) const;
   std::uint64_t opened() const { return opened_; }
   Attempts& attempts() { return attempts_; }  // that came to nothing
   const Attempts& attempts() const { return attempts_; }

@@ -56,11 +56,15 @@ TEST(GateOpen, opens_tells_name_and_addresses_and_shows_them_in_the_status) {
   EXPECT_NE(status->text.find("  connected  alice@example.com, path direct through 198.51.100.4:41641"),
             std::string::npos);
 
-  site.say(1, pair::PathReport{node_key(1), pair::PathKind::relay, "lab", 600});
+  site.pass(minutes(10));
+  site.say(1, pair::PathReport{node_key(1), pair::PathKind::relay, "lab, all is well", 240});
   const auto silent = site.reply(site.command(StatusRequest{}));
-  EXPECT_EQ(silent->open->front().paths[0].last_heard, "2025-12-17T23:50:00Z");
-  EXPECT_NE(silent->text.find("  silent     alice@example.com, last heard 2025-12-17T23:50:00Z"), std::string::npos)
+  EXPECT_EQ(silent->open->front().paths[0].through, "lab??all?is?well");
+  EXPECT_EQ(silent->open->front().paths[0].last_heard, "2025-12-18T00:06:00Z");
+  EXPECT_NE(silent->text.find("  silent     alice@example.com, last heard 2025-12-18T00:06:00Z"), std::string::npos)
       << silent->text;
+  site.say(1, pair::PathReport{node_key(1), pair::PathKind::relay, "lab", UINT32_MAX});  // before it had any path
+  EXPECT_EQ(site.reply(site.command(StatusRequest{}))->open->front().paths[0].last_heard, "2025-12-18T00:00:00Z");
   site.say(1, pair::PathReport{node_key(1), pair::PathKind::none, "", 0});
   EXPECT_NE(site.reply(site.command(StatusRequest{}))->text.find("  away       alice@example.com, not connected"),
             std::string::npos);
@@ -262,14 +266,15 @@ TEST(GateOpen, a_device_that_does_not_answer_or_is_not_the_described_one_does_no
   expect_refused(
       exchanged, exchanged.open("mfp"), ExitCode::not_reachable,
       "What answers at 192.168.77.21 is not the device with MAC address 02:da:00:00:4d:15 but "
-      "02:da:00:00:4d:99; check address and mac of mfp; if that is mfp as well (its Wi-Fi, its cable, a sleep "
-      "proxy), list both in its mac.");
+      "02:da:00:00:4d:99; check address and mac of mfp; if its own network page says that it has that one as "
+      "well (Wi-Fi and cable, a sleep proxy), list both in its mac.");
   Site doubled;
   doubled.neighbours[at("192.168.77.21")].push_back(*MacAddress::parse("02:da:00:00:4d:99"));
-  expect_refused(doubled, doubled.open("mfp"), ExitCode::not_reachable,
-                 "More than one device answers at 192.168.77.21: 02:da:00:00:4d:15, 02:da:00:00:4d:99; if that is "
-                 "mfp as well (its Wi-Fi, its cable, a sleep proxy), list both in its mac, or give the others another "
-                 "address.");
+  expect_refused(
+      doubled, doubled.open("mfp"), ExitCode::not_reachable,
+      "More than one device answers at 192.168.77.21: 02:da:00:00:4d:15, 02:da:00:00:4d:99; if its own "
+      "network page says that it has that one as well (Wi-Fi and cable, a sleep proxy), list both in its mac, or "
+      "give the others another address.");
   EXPECT_EQ(doubled.records("opened"), 0U);
 }
 

@@ -76,7 +76,7 @@ TEST(GateProxy, a_relay_that_nobody_here_can_resolve_is_not_asked_for) {
             "proxy.by_name)");
   site.name_servers_are_silent = true;
   EXPECT_EQ(site.relay("unknown.example.com"), "failed");
-  EXPECT_NE(site.mfp().problem.find("can be found from here, since no name server answers, so the proxy"),
+  EXPECT_NE(site.mfp().problem.find("can be found from here, since no name server has an answer, so the proxy"),
             std::string::npos)
       << site.mfp().problem;
 }

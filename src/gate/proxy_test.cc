@@ -112,7 +112,7 @@ TEST(ProxyTrouble, is_said_with_the_proxy_and_without_the_password) {
   EXPECT_EQ(says({ProxyFault::refused}), who + "refused the connection");
   EXPECT_EQ(says({ProxyFault::not_resolved}), who + "has a name without an address");
   EXPECT_EQ(says({ProxyFault::unanswered}),
-            who + "has a name that no name server answers for; check the name servers in /etc/resolv.conf");
+            who + "has a name that no name server has an answer for; check the name servers in /etc/resolv.conf");
   ProxyConfig nobody = *proxy;
   nobody.user.clear();
   EXPECT_EQ(sentence_of({ProxyFault::status, 407}, nobody, "x:1"), who + "asks for a user and a password (status 407)");

@@ -14,7 +14,7 @@ std::string answer_of(int status, const ProxyConfig& proxy, const std::string& t
 }
 
 std::string unknown_relay_sentence(ProxyFault fault, const ProxyConfig& proxy, std::string_view host) {
-  const char* why = fault == ProxyFault::relay_unanswered ? ", since no name server answers" : "";
+  const char* why = fault == ProxyFault::relay_unanswered ? ", since no name server has an answer" : "";
   return "no address of the relay " + std::string(host) + " can be found from here" + why + ", so the proxy " +
          proxy.url() + " was not asked for it; have this host's DNS know it, or list it in proxy.by_name";
 }
@@ -64,7 +64,7 @@ std::string sentence_of(const ProxyTrouble& trouble, const ProxyConfig& proxy, s
   switch (trouble.fault) {
     case ProxyFault::not_resolved: return who + "has a name without an address";
     case ProxyFault::unanswered:
-      return who + "has a name that no name server answers for; check the name servers in /etc/resolv.conf";
+      return who + "has a name that no name server has an answer for; check the name servers in /etc/resolv.conf";
     case ProxyFault::not_allowed: return who + "has an address that no proxy can have";
     case ProxyFault::refused: return who + "refused the connection";
     case ProxyFault::unreachable: return who + "cannot be reached: no route to it";

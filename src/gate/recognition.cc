@@ -22,7 +22,7 @@ Finding judge(std::vector<MacAddress> macs, const std::vector<MacAddress>& descr
 
 // Two addresses of the device's network that nobody is known to have, in its upper half, where few hosts are.
 std::vector<IpAddress> addresses_of_nobody(const IpAddress& device, const HostView& host, const Config& config) {
-  constexpr int shortest = 8, longest = 28;
+  constexpr int shortest = 8, longest = 27;
   constexpr std::size_t wanted = 2;
   std::vector<IpAddress> out;
   for (const InterfaceAddress& own : host.interfaces) {
@@ -173,7 +173,8 @@ bool Recognition::look_for_serial() {
                         Endpoint{device_.address, snmp_port},
                         {device_.community, snmp_version_},
                         serial_timeout,
-                        device_.stays_on_link()});
+                        device_.stays_on_link(),
+                        device_.is_on_own_link()});
   return true;
 }
 
@@ -206,7 +207,7 @@ bool Recognition::look_for_proxies(const Finding& finding) {
 
 void Recognition::ask_for_nobody() {
   task_ = desk_.new_task(session_);
-  desk_.emit(LookupNeighbour{*task_, proxies_->left.back(), proxy_timeout, Neighbours::all});
+  desk_.emit(LookupNeighbour{*task_, proxies_->left.back(), proxy_timeout, Neighbours::all_by_arp});
   proxies_->left.pop_back();
 }
 

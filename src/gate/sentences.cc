@@ -141,11 +141,12 @@ Session::Ending other_device_ending(const DeviceConfig& device, const Finding& f
                        device.serial.value_or("") + "; check address and serial of " + device.name + ".");
   }
   std::string what_to_do =
-      "if that is " + device.name + " as well (its Wi-Fi, its cable, a sleep proxy), list both in its mac";
+      "if its own network page says that it has that one as well (Wi-Fi and cable, a sleep proxy), list both in its "
+      "mac";
   if (finding.proxy) {
     what_to_do = finding.proxy->text() +
-                 " answers for addresses that nobody has, too: it is a router with proxy ARP; "
-                 "have that switched off there for this network, since packets to " +
+                 " answers for other addresses of this network, too: it is a router with proxy ARP, or a "
+                 "host with many addresses; have proxy ARP switched off there for this network, since packets to " +
                  device.name + " may go to it";
   }
   if (finding.kind == Finding::Kind::several_macs) {

@@ -7,7 +7,6 @@
 #include "gate/sentences.h"
 #include "gate/service_list.h"
 #include "gate/session.h"
-#include "pair/text.h"
 
 namespace quoin::gate {
 namespace {
@@ -28,6 +27,20 @@ std::optional<OwnAddress> own_address(const std::vector<IpAddress>& given, const
     }
   }
   return std::nullopt;
+}
+
+// A region's code or an endpoint, and no sentence that a tunnel might like a person to read.
+std::string place_in(std::string_view text) {
+  constexpr std::size_t bytes_max = 64;
+  std::string out(text.substr(0, bytes_max));
+  std::ranges::replace_if(
+      out,
+      [](char c) {
+        const bool is_word = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+        return !is_word && !std::string_view("-_.:[]%").contains(c);
+      },
+      '?');
+  return out;
 }
 
 }  // namespace
@@ -216,7 +229,7 @@ DeviceStatus Session::status(WallTime wall, Instant now) const {
     out.paths.push_back({.engineer = node.login,
                          .node_key = key.text(),
                          .path = words[static_cast<std::size_t>(node.path)],
-                         .through = pair::printable(node.through, 64),
+                         .through = place_in(node.through),
                          .last_heard = node.silent_since ? calendar_text(*node.silent_since) : "",
                          .past_narrow = node.path == pair::PathKind::relay_past_narrow});
   }

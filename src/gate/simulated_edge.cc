@@ -170,7 +170,7 @@ void SimulatedEdge::on(const LookupNeighbour& effect) {
   lookups.push_back(effect);
   promise(is_on_link(effect.address, host), "only neighbours are looked up");
   std::vector<MacAddress> macs = neighbours[effect.address];
-  if (effect.which != Neighbours::all && macs.size() > 1) macs.resize(1);
+  if (effect.which != Neighbours::all && effect.which != Neighbours::all_by_arp && macs.size() > 1) macs.resize(1);
   answer_look(NeighboursFound{effect.task, std::move(macs)}, effect.task);
 }
 
@@ -314,6 +314,7 @@ void SimulatedEdge::on(const Dial& effect) {
     if (!is_device(to)) continue;
     promise(effect.candidates.size() == 1, "a device has one address");
     const DeviceConfig& device = device_at(to.address);
+    promise(effect.on_own_link == !device.macs.empty(), "what must be on link leaves by that link");
     promise(effect.stays_on_link || device.macs.empty() || device.routed_bridge,
             "what must be on link is sent to with one hop");
     promise(std::ranges::none_of(held_appends_, &AppendAudit::sync),

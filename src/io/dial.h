@@ -37,8 +37,10 @@ struct Dialled {
 
 struct DialOptions {
   Egress egress = {};
-  // If it is below 1024, the local port is one below 1024 as well where this process may bind it: this one if it is
-  // free, or another (RFC 1179, section 3.1). Where none is to be had, and for 0, any port.
+  // From 512 to 1023, the range that programs take when they ask for a privileged port (rresvport(3)), the local port
+  // is one of those as well where this process may bind it: this one if it is free, or another (RFC 1179, section 3.1).
+  // Where none is found soon, and for any other number, any port.
+  static constexpr std::uint16_t local_port_min = 512, local_port_max = 1023;
   std::uint16_t local_port = 0;
 };
 

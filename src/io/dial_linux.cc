@@ -103,13 +103,12 @@ int bind_port(const Descriptor& socket, IpVersion version, std::uint16_t port) {
 // In the order in which they are tried: the one that is wanted, LPD's own, and all others that programs take when they
 // ask for a privileged one (rresvport(3)).
 std::uint16_t privileged_port(std::uint16_t wanted, std::size_t attempt) {
-  constexpr std::size_t lpd_first = 721, lpd_ports = 11, highest = 1023;
+  constexpr std::size_t lpd_first = 721, lpd_ports = 11, highest = DialOptions::local_port_max;
   if (attempt == 0) return wanted;
   if (attempt <= lpd_ports) return static_cast<std::uint16_t>(lpd_first + attempt - 1);
   return static_cast<std::uint16_t>(highest - (attempt - lpd_ports - 1));
 }
-constexpr std::size_t privileged_ports_tried_max = 1 + 11 + 512;  // down to 512
-constexpr std::uint16_t first_unprivileged_port = 1024;
+constexpr std::size_t privileged_ports_tried_max = 1 + 11 + 32;
 
 }  // namespace
 
@@ -158,7 +157,8 @@ void Dial::next() {
 }
 
 Result<Descriptor, DialError> Dial::begin(const Endpoint& to) const {
-  bool is_privileged = options_.local_port != 0 && options_.local_port < first_unprivileged_port;
+  bool is_privileged =
+      options_.local_port >= DialOptions::local_port_min && options_.local_port <= DialOptions::local_port_max;
   for (std::size_t attempt = 0;; attempt++) {
     Descriptor socket = open_socket(to, SOCK_STREAM, options_.egress);
     if (!socket) return failure(DialError::failed);

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "io/dial.h"
 #include "http/http_connect.h"
+#include "io/dial.h"
 
 namespace quoin::io {
 

@@ -51,7 +51,7 @@ void NeighbourLookup::start() {
   auto watching = RouteNetlink::watch_neighbours();
   if (!watching) return finish(failure(NeighbourError::failed));
   changes_ = std::make_unique<Readiness>(loop_, std::move(*watching));
-  make_the_kernel_ask(address_, route->must_bind ? interface_ : 0);
+  make_the_kernel_ask(address_, interface_);
   look();
 }
 

@@ -26,7 +26,9 @@ class NeighbourSurvey {
   static constexpr std::size_t claimants_max = 8;                // that were heard
 
   using Done = std::move_only_function<void(Result<std::vector<MacBytes>, NeighbourError>)>;
-  NeighbourSurvey(Loop& loop, IpAddress address, Duration within, Done done);
+  enum class Otherwise : std::uint8_t { kernel_asks, nobody };  // without the right or the link for it; then: no_answer
+  NeighbourSurvey(Loop& loop, IpAddress address, Duration within, Done done,
+                  Otherwise otherwise = Otherwise::kernel_asks);
 
  private:
   void start();
@@ -44,6 +46,7 @@ class NeighbourSurvey {
   Instant until_;
   std::uint32_t interface_ = 0;
   Done done_;
+  Otherwise otherwise_;
   Timer timer_;
   std::unique_ptr<Readiness> socket_;
   std::unique_ptr<NeighbourLookup> by_kernel_;

@@ -78,10 +78,13 @@ int hop_limit_in(msghdr& header) {
 
 }  // namespace
 
-NeighbourSurvey::NeighbourSurvey(Loop& loop, IpAddress address, Duration within, Done done)
-    : loop_(loop), address_(address), until_(now() + within), done_(std::move(done)), timer_(loop, [this] {
-        expired();
-      }) {
+NeighbourSurvey::NeighbourSurvey(Loop& loop, IpAddress address, Duration within, Done done, Otherwise otherwise)
+    : loop_(loop),
+      address_(address),
+      until_(now() + within),
+      done_(std::move(done)),
+      otherwise_(otherwise),
+      timer_(loop, [this] { expired(); }) {
   loop.post([this, alive = std::weak_ptr(alive_)] {
     if (!alive.expired()) start();
   });
@@ -180,6 +183,7 @@ void NeighbourSurvey::expired() {
 }
 
 void NeighbourSurvey::let_the_kernel_ask() {
+  if (otherwise_ == Otherwise::nobody) return finish(failure(NeighbourError::no_answer));
   by_kernel_ = std::make_unique<NeighbourLookup>(loop_, address_, std::max(until_ - now(), Duration(0)),
                                                  [this](Result<MacBytes, NeighbourError> found) {
                                                    if (!found) return finish(failure(found.error()));

@@ -36,7 +36,6 @@ class RouteNetlink {
     bool own = false;                      // to this host
     std::optional<IpAddress> source = {};  // of ours, that packets there would have
     bool made_by_kernel = false;           // of an interface's address; asked for the route as it stands in its table
-    bool must_bind = false;                // only packets that are bound to `interface` leave by it
   };
   Result<Route, SystemError> route_to(const IpAddress& address, std::uint32_t interface = 0);  // 0: whichever it takes
   // The same for an address in the network of one of this host's interfaces: by that interface, whatever route (of a
@@ -65,7 +64,8 @@ class RouteNetlink {
   Descriptor socket_;
 };
 
-// How packets to a device leave that stands on one of this host's own links.
-Egress egress_on_link(const IpAddress& address);
+// The one that an address is on by itself, whatever route takes it elsewhere: what is bound to it goes nowhere else,
+// later either. Nothing: it is on none.
+std::optional<std::uint32_t> interface_on_link(const IpAddress& address);
 
 }  // namespace quoin::io

@@ -270,7 +270,6 @@ Result<RouteNetlink::Route, SystemError> RouteNetlink::route_on_link(const IpAdd
   if (on_link == nullptr) return route;
   auto bound = route_to(address, on_link->interface);
   if (!bound || !bound->direct || bound->interface != on_link->interface) return route;
-  bound->must_bind = true;
   return bound;
 }
 
@@ -305,11 +304,10 @@ Result<void, SystemError> RouteNetlink::forget_neighbour(std::uint32_t interface
   return ask(request.bytes(), [](Bytes) {});
 }
 
-Egress egress_on_link(const IpAddress& address) {
+std::optional<std::uint32_t> interface_on_link(const IpAddress& address) {
   auto netlink = RouteNetlink::open();
-  if (!netlink) return Reach::own_link;
-  const auto route = netlink->route_on_link(address);
-  return {Reach::own_link, route && route->must_bind ? route->interface : 0};
+  const auto route = netlink ? netlink->route_on_link(address) : std::unexpected(netlink.error());
+  return route && route->direct && !route->own ? std::optional(route->interface) : std::nullopt;
 }
 
 }  // namespace quoin::io

@@ -31,6 +31,7 @@ class Stack::Rooms {
  public:
   // What a TCP flow takes before it buffers anything: itself, its controller, two rings of the smallest size.
   static constexpr std::size_t flow_bytes_floor = sizeof(tcp::Connection) + 2 * tcp::Ring::capacity_min + 1'024;
+  static_assert(flow_bytes_floor <= connection_bytes_min);
   // What one TCP flow may buffer in one direction, whatever is free.
   static constexpr std::size_t flow_bytes_max = 16 << 20;
   static constexpr std::size_t flow_bytes_min = 16 << 10;

@@ -48,6 +48,9 @@ enum class DatagramRefusal : std::uint8_t {
 
 class Stack {
  public:
+  // What a connection takes before anything is buffered for it, at most.
+  static constexpr std::size_t connection_bytes_min = 14 << 10;
+
   Stack(StackConfig config, Random& random, Instant now);
   ~Stack();
   Stack(const Stack&) = delete;

@@ -51,7 +51,7 @@ void Paths::set_own_prefixes(std::vector<Prefix> prefixes, Instant now) {
 
 bool Paths::set_peer(const crypto::NodePublicKey& key, const PeerInfo& info, Instant now) {
   if (peers_.size() >= peers_max && !peers_.contains(key)) return false;
-  PeerEntry& entry = *peers_.try_emplace(key, Peer{.path = PeerPath(padding_)}).first;
+  PeerEntry& entry = *peers_.try_emplace(key, Peer{.path = PeerPath(probes_sizes_)}).first;
   Peer& peer = entry.second;
   peer.home_region = info.home_region;
   peer.path.set_map_endpoints(guarded(info.endpoints), now);
@@ -263,7 +263,6 @@ void Paths::handle_timeout(Instant now) {
     if (path.handle_timeout(now)) {
       if (const auto to = path.take_heartbeat()) ping(entry, *to, PeerPath::Size::small, now);
       if (path.wants_discovery(now)) discover(entry, now);
-      if (path.wants_padding_check()) check_padding(entry, now);
     }
     send_what_is_due(entry, now);
     show_path(entry, now);

@@ -123,7 +123,7 @@ class Paths {
 
   const crypto::DiscoPublicKey& own_disco_key() const { return own_disco_key_; }
   // Before there are peers: as stock clients do, trust an address with everything once it has answered a small ping.
-  void probe_no_sizes() { padding_ = Padding::ignored; }
+  void probe_no_sizes() { probes_sizes_ = false; }
 
   // ---- what the host says
   // New sockets: at the start, and whenever they are replaced. Every proven path is forgotten and proven anew.
@@ -200,8 +200,7 @@ class Paths {
 
   void discover(PeerEntry& entry, Instant now);
   void ping(PeerEntry& entry, const Endpoint& to, PeerPath::Size size, Instant now);
-  void check_padding(PeerEntry& entry, Instant now);
-  Buffer note_ping(PeerEntry& entry, std::optional<Endpoint> to, PeerPath::Size size, Instant now);
+  Buffer note_ping(PeerEntry& entry, const Endpoint& to, PeerPath::Size size, Instant now);
   void send_what_is_due(PeerEntry& entry, Instant now);
   void call_me_maybe(PeerEntry& entry, Instant now);
   void send_call_me_maybe(PeerEntry& entry, Instant now);
@@ -225,7 +224,7 @@ class Paths {
   EndpointGuard guard_;
   Random& random_;
   UdpFamilies families_;
-  Padding padding_ = Padding::unknown;
+  bool probes_sizes_ = true;
 
   Peers peers_;
   StunProbes stun_;

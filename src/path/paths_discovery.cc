@@ -145,24 +145,13 @@ void Paths::ping(PeerEntry& entry, const Endpoint& to, PeerPath::Size size, Inst
 }
 
 // Each of ours is padded, a small one by a byte, which tells a node like ours that we judge sizes by ourselves.
-Buffer Paths::note_ping(PeerEntry& entry, std::optional<Endpoint> to, PeerPath::Size size, Instant now) {
+Buffer Paths::note_ping(PeerEntry& entry, const Endpoint& to, PeerPath::Size size, Instant now) {
   disco::Ping ping{.transaction = random_.array<disco::transaction_bytes>(), .node_key = own_node_key_};
   entry.second.path.note_ping_sent(ping.transaction, to, size, now);
   if (entry.second.path.may_pad()) {
     ping.padding_bytes = size == PeerPath::Size::full ? full_size_bytes - disco::whole_ping_bytes : 1;
   }
   return disco::encode(ping);
-}
-
-// Of either size, the padded one first: the relay and the peer keep the order.
-void Paths::check_padding(PeerEntry& entry, Instant now) {
-  const auto region = relay_of(entry);
-  if (!entry.second.box || !region || !relays_.is_connected(*region)) return;
-  for (const auto size : {PeerPath::Size::full, PeerPath::Size::small}) {
-    if (!entry.second.path.may_ping()) return;
-    const Buffer ping = note_ping(entry, std::nullopt, size, now);
-    send_disco(ViaRelay{.region = *region, .peer = entry.first}, entry.second, ping);
-  }
 }
 
 void Paths::send_what_is_due(PeerEntry& entry, Instant now) {

@@ -157,16 +157,12 @@ TEST(PathsFullSize, nothing_large_goes_to_an_address_that_has_not_answered) {
   EXPECT_EQ(two.large_sent(), 0u);
 }
 
-TEST(PathsFullSize, a_peer_that_ignores_padding_is_found_out_through_the_relay) {
+// A relay that loses what is large (a hostile one does so at will) tells nothing of the direct way.
+TEST(PathsFullSize, a_narrow_way_is_not_trusted_whatever_the_relay_loses) {
   TwoNodes two;
   two.engineer->answers_no_padding = true;
-  two.chat(seconds(3));
+  two.chat(minutes(3));
   EXPECT_EQ(two.route(), by_relay);
-  two.chat(seconds(20));
-  EXPECT_EQ(two.route(), direct);
-  EXPECT_EQ(two.route_back(), direct_back);
-  two.chat(minutes(2));
-  EXPECT_EQ(two.route(), direct);
 }
 
 TEST(PathsFullSize, two_of_our_kind_find_out_each_by_itself) {

@@ -62,7 +62,7 @@ bool PeerPath::note_ping_received(const Endpoint& from, const disco::Transaction
 
 void PeerPath::remove_if(const std::function<bool(const Endpoint&)>& refused) {
   std::erase_if(candidates_, [&](const auto& entry) { return refused(entry.first); });
-  std::erase_if(pings_, [&](const OutstandingPing& ping) { return ping.to && refused(*ping.to); });
+  std::erase_if(pings_, [&](const OutstandingPing& ping) { return refused(ping.to); });
   if (best_ && refused(best_->endpoint)) clear_best();
 }
 
@@ -80,8 +80,6 @@ void PeerPath::forget_proofs() {
   }
   nothing_due_before_.reset();
   last_full_discovery_.reset();
-  padding_ = padding_first_;
-  padding_checks_ = 0;
   received_at_.reset();
   full_received_at_.reset();
   suspected_until_.reset();
@@ -168,8 +166,7 @@ void PeerPath::make_all_due(Instant now) {
   nothing_due_before_.reset();
 }
 
-void PeerPath::note_ping_sent(const disco::Transaction& transaction, std::optional<Endpoint> to, Size size,
-                              Instant now) {
+void PeerPath::note_ping_sent(const disco::Transaction& transaction, const Endpoint& to, Size size, Instant now) {
   assert(may_ping());
   pings_.push_back({.transaction = transaction, .to = to, .size = size, .at = now});
 }
@@ -180,12 +177,8 @@ bool PeerPath::handle_pong(const disco::Transaction& transaction, Instant now) {
   if (ping == pings_.end()) return false;
   const OutstandingPing answered = *ping;
   pings_.erase(ping);
-  if (!answered.to) {
-    handle_relay_pong(answered.size);
-    return true;
-  }
   // The address that we pinged is proven, wherever the pong came from; a microsecond at least, since latencies divide.
-  const auto candidate = candidates_.find(*answered.to);
+  const auto candidate = candidates_.find(answered.to);
   if (candidate == candidates_.end()) return true;
   const Duration latency = std::max<Duration>(now - answered.at, microseconds(1));
   if (answered.size == Size::small) {
@@ -215,24 +208,10 @@ void PeerPath::handle_full_pong(Candidates::value_type& entry, Duration latency,
   auto& [endpoint, candidate] = entry;
   if (candidate.latency == Duration{}) candidate.latency = latency;
   candidate.full_size.note_answered(now);
-  padding_ = Padding::understood;
   answer_due_ = endpoint;
   const bool is_best = best_ && best_->endpoint == endpoint;
   if (is_best) size_timer_.reset();
   if (is_best || !is_trusted(now) || is_preferred(entry)) make_best(entry, now);
-}
-
-// Through the relay, where size is no matter, a padded ping goes out before each small one: a peer that answers only
-// the small ones ignores padding.
-void PeerPath::handle_relay_pong(Size size) {
-  if (padding_ != Padding::unknown) return;
-  if (size == Size::full) {
-    padding_ = Padding::understood;
-  } else if (++padding_checks_ >= padding_checks_max) {
-    padding_ = Padding::ignored;
-    size_timer_.reset();
-    if (best_) answer_due_ = best_->endpoint;
-  }
 }
 
 void PeerPath::make_best(const Candidates::value_type& entry, Instant now) {
@@ -266,7 +245,7 @@ const FullSize* PeerPath::best_size() const {
 }
 
 void PeerPath::probe_size(const Endpoint& endpoint, FullSize& size, Instant now) {
-  if (padding_ == Padding::ignored || !size.may_probe(now)) return;
+  if (!probes_sizes_ || !size.may_probe(now)) return;
   size.note_probe_sent(now);
   size_probes_due_.push_back(endpoint);
 }
@@ -282,7 +261,7 @@ std::optional<Endpoint> PeerPath::take_size_probe() {
 
 // Full size is to be proven on the best address: now, and again while there is no answer.
 void PeerPath::doubt_best(Instant now) {
-  if (size_timer_ || padding_ == Padding::ignored || best_size()->is_fresh(now)) return;
+  if (size_timer_ || !probes_sizes_ || best_size()->is_fresh(now)) return;
   if (!best_size()->has_probes_left()) return best_size()->give_up();
   size_timer_ = now;
   handle_size_timer(now);
@@ -296,10 +275,6 @@ void PeerPath::handle_size_timer(Instant now) {
   if (!size.has_probes_left()) return size.give_up();
   probe_size(best_->endpoint, size, now);
   size_timer_ = now + (size.has_probes_left() ? size_probe_interval : size_probe_patience);
-}
-
-bool PeerPath::wants_padding_check() const {
-  return padding_ == Padding::unknown && best_ && best_size()->verdict() == FullSize::Verdict::lost;
 }
 
 // ---- answers to the peer's pings
@@ -339,12 +314,12 @@ bool PeerPath::is_usable(Instant now) const {
 }
 
 bool PeerPath::is_proven(Instant now) const {
-  return is_trusted(now) && is_usable(now) && (padding_ == Padding::ignored || best_size()->is_fresh(now));
+  return is_trusted(now) && is_usable(now) && (!probes_sizes_ || best_size()->is_fresh(now));
 }
 
 bool PeerPath::is_too_narrow(Instant now) const {
   if (!best_) return false;
-  return pauses(now) || (best_size()->verdict() == FullSize::Verdict::lost && padding_ != Padding::ignored);
+  return pauses(now) || (best_size()->verdict() == FullSize::Verdict::lost && probes_sizes_);
 }
 
 bool PeerPath::wants_discovery(Instant now) const {
@@ -398,7 +373,7 @@ bool PeerPath::handle_timeout(Instant now) {
   if (!is_active(now)) return false;
   heartbeat_at_ = now + heartbeat_interval;
   if (FullSize* size = best_size()) {
-    if (padding_ == Padding::ignored || !size->is_fresh(now) || size->awaits_answer()) heartbeat_due_ = best_->endpoint;
+    if (!probes_sizes_ || !size->is_fresh(now) || size->awaits_answer()) heartbeat_due_ = best_->endpoint;
     // What is known is asked again, what is not is asked until it is.
     if (size->is_fresh(now) || size->verdict() == FullSize::Verdict::lost) probe_size(best_->endpoint, *size, now);
     if (is_trusted(now)) doubt_best(now);

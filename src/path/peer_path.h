@@ -2,8 +2,8 @@
 //
 // An address is proven twice: by the pong to a small ping, which shows that somebody is there, and by the pong to one
 // of full size, without which no packet goes there (full_size.h). The best address is the one where both are true, and
-// among those the fastest. A peer that ignores padded pings, as no known one does, is found out through the relay,
-// where size is no matter: it is then trusted on small ones alone.
+// among those the fastest. A peer that ignored padded pings, as no known one does, would stay on the relay: what is
+// heard through that tells nothing of it, for a relay may lose what it likes.
 //
 // What the peer sends is another direction. Stock clients trust an address with everything once it has answered a small
 // ping; so a ping without padding is answered only where full size passes, and held until then. And where the stack
@@ -40,13 +40,6 @@ struct Proven {
 // Whether a is to replace b: the faster by its percentage, IPv6 by ten points; small differences change nothing.
 bool is_better(const Proven& a, const Proven& b);
 
-// What a peer does with pings that are padded, or what we are to do.
-enum class Padding : std::uint8_t {
-  unknown,
-  understood,
-  ignored,  // small pings prove everything
-};
-
 class PeerPath {
  public:
   static constexpr std::size_t candidates_max = 100;
@@ -54,7 +47,8 @@ class PeerPath {
   static constexpr std::size_t call_me_maybe_endpoints_max = 32;
   static constexpr std::size_t pings_outstanding_max = 64;
 
-  explicit PeerPath(Padding padding = Padding::unknown) : padding_first_(padding), padding_(padding) {}
+  // Without sizes, small pings prove everything, as stock clients have it.
+  explicit PeerPath(bool probes_sizes = true) : probes_sizes_(probes_sizes) {}
 
   // ---- candidates
   void set_map_endpoints(const std::vector<Endpoint>& endpoints, Instant now);            // replaces the map's
@@ -75,16 +69,13 @@ class PeerPath {
   bool take_ping_back(const Endpoint& endpoint, Instant now);
   void make_all_due(Instant now);  // the peer asked for it; at most once per call_me_maybe_interval_min
   bool may_ping() const { return pings_.size() < pings_outstanding_max; }
-  bool may_pad() const { return padding_first_ != Padding::ignored; }
+  bool may_pad() const { return probes_sizes_; }
   enum class Size : std::uint8_t { small, full };
-  void note_ping_sent(const disco::Transaction& transaction, std::optional<Endpoint> to, Size size,
-                      Instant now);  // to nobody: through the relay
+  void note_ping_sent(const disco::Transaction& transaction, const Endpoint& to, Size size, Instant now);
   // False if no such ping is under way.
   [[nodiscard]] bool handle_pong(const disco::Transaction& transaction, Instant now);
   // The next address to send a ping of full size to now; it counts as sent.
   std::optional<Endpoint> take_size_probe();
-  // Whether to ask through the relay, with a ping of either size, if the peer answers padded ones at all.
-  bool wants_padding_check() const;
 
   // ---- answers to the peer's pings
   // False: the peer would take an answer for more than is known. The ping is held, the last one of each address.
@@ -113,8 +104,7 @@ class PeerPath {
 
   // ---- time
   std::optional<Instant> next_timeout() const;
-  // Gives up pings without answer. True if a heartbeat is due: discover if that is wanted, check the padding if that
-  // is.
+  // Gives up pings without answer. True if a heartbeat is due: discover if that is wanted.
   bool handle_timeout(Instant now);
   // The address that a small ping is due to. While pings of full size are answered no other are needed.
   std::optional<Endpoint> take_heartbeat() { return std::exchange(heartbeat_due_, std::nullopt); }
@@ -131,7 +121,7 @@ class PeerPath {
   };
   struct OutstandingPing {
     disco::Transaction transaction;
-    std::optional<Endpoint> to;  // none: through the relay
+    Endpoint to;
     Size size;
     Instant at;
   };
@@ -143,10 +133,9 @@ class PeerPath {
   void clear_best();
   void handle_small_pong(Candidates::value_type& candidate, Duration latency, Instant now);
   void handle_full_pong(Candidates::value_type& candidate, Duration latency, Instant now);
-  void handle_relay_pong(Size size);
   void make_best(const Candidates::value_type& candidate, Instant now);
   bool is_preferred(const Candidates::value_type& candidate) const;
-  bool passes(const FullSize& size) const { return padding_ == Padding::ignored || size.passes(); }
+  bool passes(const FullSize& size) const { return !probes_sizes_ || size.passes(); }
   void probe_size(const Endpoint& endpoint, FullSize& size, Instant now);
   void doubt_best(Instant now);
   void handle_size_timer(Instant now);
@@ -155,9 +144,7 @@ class PeerPath {
   bool hears_large(Instant now) const;
   bool pauses(Instant now) const { return paused_until_ && now < *paused_until_; }
 
-  Padding padding_first_;
-  Padding padding_;
-  int padding_checks_ = 0;  // small pings through the relay that were answered while no padded one was
+  bool probes_sizes_;
   Candidates candidates_;
   std::vector<OutstandingPing> pings_;  // oldest first
   std::optional<Proven> best_;

@@ -22,8 +22,7 @@ constexpr Duration call_me_maybe_interval_blind = seconds(5);  // of ours, while
 constexpr Duration size_probe_interval = milliseconds(500);  // to one address, heartbeats apart
 constexpr int size_probes_max = 6;                           // in a row without an answer
 constexpr Duration size_probe_patience = seconds(1);         // after the last of them; then they count as lost
-constexpr int padding_checks_max = 3;                 // through the relay, before a peer counts as ignoring padding
-constexpr Duration inbound_pause_first = minutes(5);  // for which a peer's pings are not answered; then doubled
+constexpr Duration inbound_pause_first = minutes(5);         // for which a peer's pings are not answered; then doubled
 constexpr Duration inbound_pause_max = hours(1);
 
 // Own endpoints and the home region.

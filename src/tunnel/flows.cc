@@ -21,9 +21,15 @@ std::optional<netstack::FlowId> Flows::least_used(const Share& share, Instant no
 std::optional<netstack::FlowId> Flows::to_take_back(const std::string& person, netstack::Transport transport,
                                                     Instant now) const {
   const auto own = shares_.find(person);
-  if (own != shares_.end() && own->second.flows >= share_of(of_one_max, transport)) {
-    return least_used(own->second, now);
+  const Share none;
+  const Share& theirs = own == shares_.end() ? none : own->second;
+  if (transport == netstack::Transport::tcp) {  // no flow of datagrams stands in the way of these
+    if (connections_ >= connections_max || theirs.connections >= connections_of_one_max) return std::nullopt;
   }
+  const bool are_own_too_many =
+      theirs.flows >= of_one_max ||
+      (transport == netstack::Transport::udp && theirs.flows - theirs.connections >= share_of(of_one_max, transport));
+  if (are_own_too_many) return least_used(theirs, now);
   const Share* largest = nullptr;
   for (const auto& [name, share] : shares_) {
     if (least_used(share, now) && (largest == nullptr || share.flows > largest->flows)) largest = &share;

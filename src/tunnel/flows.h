@@ -48,14 +48,18 @@ struct Flow {
 };
 
 // What all engineers of a session share, and of it one of them takes at most three quarters, however many machines they
-// have: so nobody keeps the others out. Datagrams leave a quarter of either to connections, and a flow of datagrams
-// that has been answered gives its place to a new flow where that finds none: who asks from a fresh socket each time
-// has as many as they ask for, and would otherwise wait for the idle time of old ones.
+// have: so nobody keeps the others out. Connections take memory as soon as they are there, so their number leaves a
+// quarter of it to the rest; flows of datagrams leave a quarter of all flows to connections, and one that has been
+// answered gives its place to a new flow where that finds none: who asks from a fresh socket each time has as many as
+// they ask for, and would otherwise wait for the idle time of old ones.
 class Flows {
  public:
   static constexpr std::size_t all_max = netstack::StackConfig().flows_max - netstack::StackConfig().pending_max;
   static constexpr std::size_t of_one_max = netstack::StackConfig().flows_max / 4 * 3;
   static constexpr std::size_t dialling_of_one_max = netstack::StackConfig().pending_max / 4 * 3;
+  static constexpr std::size_t connections_max =
+      netstack::StackConfig().memory_bytes_max / 4 * 3 / netstack::Stack::connection_bytes_min;
+  static constexpr std::size_t connections_of_one_max = connections_max / 4 * 3;
   // A flow that nobody has answered gives its place after so long: what asks again does so sooner.
   static constexpr Duration unanswered_patience = seconds(10);
 
@@ -65,8 +69,14 @@ class Flows {
   }
   bool has_room_for(const std::string& person, netstack::Transport transport) const {
     const auto found = shares_.find(person);
-    return size() < share_of(all_max, transport) &&
-           (found == shares_.end() || found->second.flows < share_of(of_one_max, transport));
+    const Share none;
+    const Share& own = found == shares_.end() ? none : found->second;
+    if (size() >= all_max || own.flows >= of_one_max) return false;
+    if (transport == netstack::Transport::tcp) {
+      return connections_ < connections_max && own.connections < connections_of_one_max;
+    }
+    return size() - connections_ < share_of(all_max, transport) &&
+           own.flows - own.connections < share_of(of_one_max, transport);
   }
   // The flow of datagrams that is to go so that this person finds room, if any can: their own, or where it is all that
   // are too many, that of whoever has the most.
@@ -78,6 +88,10 @@ class Flows {
     Share& share = shares_[flow.person];
     share.flows++;
     share.dialling++;
+    if (flow.transport == netstack::Transport::tcp) {
+      share.connections++;
+      connections_++;
+    }
     const netstack::FlowId id = flow.id;
     return flows_.emplace(id, std::move(flow)).first->second;
   }
@@ -99,6 +113,10 @@ class Flows {
     const auto share = shares_.find(flow->person);
     if (flow->stage == FlowStage::dialling) share->second.dialling--;
     if (flow->turn != 0) share->second.line(flow->is_answered).erase(flow->turn);
+    if (flow->transport == netstack::Transport::tcp) {
+      share->second.connections--;
+      connections_--;
+    }
     if (--share->second.flows == 0) shares_.erase(share);
     by_request_.erase(flow->request);
     flows_.erase(id);
@@ -111,7 +129,8 @@ class Flows {
  private:
   struct Share {
     std::size_t flows = 0;
-    std::size_t dialling = 0;  // of these
+    std::size_t connections = 0;  // of these
+    std::size_t dialling = 0;     // of these, too
     // Open flows of datagrams, by their turn.
     std::map<std::uint64_t, netstack::FlowId> answered = {};
     std::map<std::uint64_t, netstack::FlowId> unanswered = {};
@@ -125,6 +144,7 @@ class Flows {
   std::map<netstack::FlowId, Flow> flows_;
   std::map<std::string, Share> shares_;  // of persons who have any
   std::map<pair::RequestId, netstack::FlowId> by_request_;
+  std::size_t connections_ = 0;
   std::uint64_t last_turn_ = 0;
 };
 

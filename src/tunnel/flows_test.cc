@@ -66,6 +66,33 @@ TEST_F(FlowsTest, datagrams_of_all_leave_room_to_all_connections) {
   EXPECT_TRUE(flows.has_room_for("carol", Transport::tcp));
 }
 
+// Each takes memory that the stack then does not have for anybody else.
+TEST_F(FlowsTest, connections_of_one_engineer_leave_memory_to_others_and_to_datagrams) {
+  for (std::size_t i = 0; i < Flows::connections_of_one_max; i++) {
+    ASSERT_TRUE(flows.has_room_for("bob", Transport::tcp));
+    add("bob", Transport::tcp);
+  }
+  answered("alice");
+  EXPECT_FALSE(flows.has_room_for("bob", Transport::tcp));
+  EXPECT_EQ(flows.to_take_back("bob", Transport::tcp, now), std::nullopt) << "it would not help, so hers stays";
+  EXPECT_TRUE(flows.has_room_for("bob", Transport::udp));
+  EXPECT_TRUE(flows.has_room_for("alice", Transport::udp));
+  for (std::size_t i = Flows::connections_of_one_max; i < Flows::connections_max; i++) {
+    ASSERT_TRUE(flows.has_room_for("alice", Transport::tcp));
+    add("alice", Transport::tcp);
+  }
+  EXPECT_FALSE(flows.has_room_for("alice", Transport::tcp));
+  EXPECT_TRUE(flows.has_room_for("carol", Transport::udp));
+}
+
+TEST_F(FlowsTest, one_place_is_made_at_a_time_so_that_nobody_loses_flows_in_vain) {
+  fill("bob", Transport::tcp, Flows::connections_of_one_max);
+  for (std::size_t i = Flows::connections_of_one_max; i < Flows::all_max; i++) answered("alice");
+  ASSERT_FALSE(flows.has_room_for("carol", Transport::udp));
+  flows.remove(*flows.to_take_back("carol", Transport::udp, now));
+  EXPECT_TRUE(flows.has_room_for("carol", Transport::udp));
+}
+
 TEST_F(FlowsTest, what_is_being_dialled_has_the_same_shares) {
   for (std::uint32_t i = 0; i < Flows::dialling_of_one_max / 4 * 3; i++) {
     ASSERT_TRUE(flows.may_dial("alice", Transport::udp));

@@ -60,7 +60,7 @@ std::string description(const std::variant<node::ControlStream, node::RelayStrea
                   : "");
     case pair::Unanswered::not_resolved: return who + ": its name has no address";
     case pair::Unanswered::names_unanswered:
-      return who + ": no name server answers; check the name servers in /etc/resolv.conf";
+      return who + ": no name server has an answer for its name; check the name servers in /etc/resolv.conf";
     case pair::Unanswered::behind_proxy: return who + " cannot be reached through the proxy";
     case pair::Unanswered::identity_changed:
     case pair::Unanswered::too_many: return who + ": too many connections at once";

@@ -68,7 +68,7 @@ def proxy_arp(world):
     with second_answerer(here, proxies=True):
         with OwnAgent(here, "proxy-arp", devices=("mfp",)).start() as agent:
             answer = agent.command("open", "mfp", "--for", "5m")
-            says(answer, UNREACHABLE, f"{OTHER} answers for addresses that nobody has, too: it is a router with proxy ARP")
+            says(answer, UNREACHABLE, f"{OTHER} answers for other addresses of this network, too: it is a router with proxy ARP, or a host with many")
             shut(agent)
 
 
@@ -161,20 +161,34 @@ def slow_names(world):
 @long_test("where no name server answers, open says so, and where the name does not exist, that")
 def silent_names(world):
     lab = world.lab
-    for servers, text in (({"127.0.0.1": None, "127.0.0.2": None}, "no name server answers; check the name servers in /etc/resolv.conf"),
+    for servers, text in (({"127.0.0.1": None, "127.0.0.2": None}, "no name server has an answer for its name; check the name servers in /etc/resolv.conf"),
                           ({"127.0.0.1": {}}, "its name has no address")):
         with NameServers(lab, "agent", servers), OwnAgent(lab, "no-names", by_name).start() as agent:
             says(agent.command("open", "mfp", "--for", "5m"), UNREACHABLE, "The control server https://control.lab:8443 cannot be reached", text)
             shut(agent)
 
 
+VPN = """ip link add vpn0 type veth peer name vpn1; ip link set vpn1 up; ip addr add 100.101.102.103/32 dev vpn0; ip link set vpn0 up
+    ip route add 192.168.77.0/24 dev vpn0 table 52; ip rule add priority 5270 lookup 52
+    ip neigh add 192.168.77.21 lladdr 02:00:00:00:00:99 dev vpn0"""
+NO_VPN = "ip rule del priority 5270; ip route flush table 52; ip link del vpn0"
+
+# Says something to the raw port now, and again for each line that it reads.
+SAY_TWICE = """
+import socket, sys
+line = socket.create_connection((sys.argv[1], 9100), 10)
+while True:
+    line.sendall(b"a piece of a job\\n")
+    print("said", flush=True)
+    sys.stdin.readline()
+"""
+
+
 @long_test("where a VPN takes the site's addresses elsewhere, the device is asked and dialled on its own link all the same")
 def equal_addresses_elsewhere(world):
     lab = world.lab
     world.engineer()
-    vpn = """ip link add vpn0 type veth peer name vpn1; ip link set vpn1 up; ip addr add 100.101.102.103/32 dev vpn0; ip link set vpn0 up
-        ip route add 192.168.77.0/24 dev vpn0 table 52; ip rule add priority 5270 lookup 52"""
-    lab.run("agent", "sh", "-ec", vpn, check=True)
+    lab.run("agent", "sh", "-ec", VPN, check=True)
     try:
         with OwnAgent(lab, "vpn").start() as agent:
             expect("vpn0" in lab.run("agent", "ip", "route", "get", lab.address("mfp")).stdout, "the VPN does not take the address")
@@ -186,7 +200,37 @@ def equal_addresses_elsewhere(world):
             expect(" 2 received" in out.stdout, f"ping: {out.stdout}{out.stderr}")
             expect(agent.opened("mfp")["device_problem"] == "", f"{agent.opened('mfp')}")
     finally:
-        lab.run("agent", "sh", "-c", "ip rule del priority 5270; ip route flush table 52; ip link del vpn0")
+        lab.run("agent", "sh", "-c", NO_VPN)
+
+
+@long_test("a VPN that takes the site's addresses later gets nothing of the connections and questions that are under way, nor of a routed bridge's")
+def equal_addresses_later(world):
+    lab = world.lab
+    world.engineer()
+    bridged = replacing(DESCRIBED, DESCRIBED + "\nrouted_bridge = true")
+    for edit in (lambda text: text, bridged):
+        with OwnAgent(lab, "vpn-later", edit).start() as agent:
+            entry = Through(world, agent).opened()
+            with open(os.path.join(lab.state, "mfp", "raw.prn"), "wb"):
+                pass
+            line = lab.start("support", "python3", "-c", SAY_TWICE, ipv4(entry), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            try:
+                expect(line.stdout.readline() == "said\n", "the engineer is not connected")
+                lab.run("agent", "sh", "-ec", VPN, check=True)
+                heard = lab.start("agent", "timeout", "4", "tcpdump", "-nlp", "-i", "vpn1", "host", lab.address("mfp"), stdout=subprocess.PIPE,
+                                  stderr=subprocess.DEVNULL, text=True)
+                time.sleep(1)
+                line.stdin.write("again\n")
+                line.stdin.flush()
+                expect(line.stdout.readline() == "said\n", "the connection is gone")
+                walked = lab.run("support", "snmpget", "-v2c", "-c", "public", "-t", "2", "-r", "0", ipv4(entry), "1.3.6.1.2.1.1.5.0")
+                expect(walked.returncode == 0, f"SNMP: {walked.stdout}{walked.stderr}")
+                expect(heard.communicate()[0] == "", "something for the printer went into the VPN")
+                expect(os.path.getsize(os.path.join(lab.state, "mfp", "raw.prn")) > 0 or line.poll() is None, "nothing reached the printer")
+            finally:
+                line.kill()
+                line.communicate()
+                lab.run("agent", "sh", "-c", NO_VPN)
 
 
 @long_test("an engineer who is gone stands in the status as silent, with when they were last heard, and as connected again once they are back")
