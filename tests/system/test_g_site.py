@@ -225,7 +225,8 @@ def equal_addresses_later(world):
                 expect(line.stdout.readline() == "said\n", "the connection is gone")
                 walked = lab.run("support", "snmpget", "-v2c", "-c", "public", "-t", "2", "-r", "0", ipv4(entry), "1.3.6.1.2.1.1.5.0")
                 expect(walked.returncode == 0, f"SNMP: {walked.stdout}{walked.stderr}")
-                expect(heard.communicate()[0] == "", "something for the printer went into the VPN")
+                leaked = heard.communicate()[0].strip()
+                expect(leaked == "", f"into the VPN went: {leaked}")
                 expect(os.path.getsize(os.path.join(lab.state, "mfp", "raw.prn")) > 0 or line.poll() is None, "nothing reached the printer")
             finally:
                 line.kill()
