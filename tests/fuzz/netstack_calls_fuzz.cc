@@ -325,18 +325,18 @@ class Game {
       side.echoes.push_back(echo->echo);
       return;
     }
-    if (std::holds_alternative<IncomingLost>(event) || std::holds_alternative<EchoRequestLost>(event)) return;
-    const FlowId flow = std::visit(
-        [](const auto& of) {
+    const auto flow = std::visit(
+        [](const auto& of) -> std::optional<FlowId> {
           if constexpr (requires { of.flow; }) return of.flow;
-          return FlowId{};
+          return std::nullopt;
         },
         event);
-    const auto talk = side.talks.find(flow);
+    if (!flow) return;  // of what was lost, or what is missing of whom
+    const auto talk = side.talks.find(*flow);
     assert(talk != side.talks.end() && !talk->second.closed);
     if (const auto* closed = std::get_if<Closed>(&event)) {
       talk->second.closed = true;
-      assert(side.stack.readable(flow)[0].empty() && side.stack.write_space(flow)[0].empty());
+      assert(side.stack.readable(*flow)[0].empty() && side.stack.write_space(*flow)[0].empty());
       (void)closed;
     }
   }
