@@ -20,6 +20,7 @@ class Missing {
  public:
   static constexpr Duration patience = milliseconds(500);
   static constexpr Duration certain_after = seconds(2);
+  static constexpr Duration longest = minutes(10);  // between two reports
 
   struct Report {
     Instant since;  // the last progress
@@ -38,7 +39,7 @@ class Missing {
     }
     if (claimed > next && !timers.armed(Timer::missing)) wait(now, timers);
   }
-  // Reports again after as long once more.
+  // Reports again after as long once more, or ten minutes.
   Report handle_timer(Instant now, Timers& timers) {
     wait(now, timers);
     return {.since = moved_at_, .certain = now - moved_at_ >= std::max(certain_after, 7 * timeout_)};
@@ -46,7 +47,7 @@ class Missing {
 
  private:
   void wait(Instant now, Timers& timers) const {
-    timers.set(Timer::missing, now + std::max({patience, 2 * timeout_, now - moved_at_}));
+    timers.set(Timer::missing, now + std::max({patience, 2 * timeout_, std::min(now - moved_at_, longest)}));
   }
 
   Position next_ = 0;
