@@ -71,7 +71,7 @@ function(quoin_test name)
   quoin_use_layers(${name} ${arg_LAYERS})
   target_link_libraries(${name} PRIVATE ${arg_LIBRARIES} quoin_vectors GTest::gtest GTest::gtest_main)
   add_test(NAME ${name} COMMAND ${name})
-  set_tests_properties(${name} PROPERTIES TIMEOUT 420)
+  set_tests_properties(${name} PROPERTIES TIMEOUT 900)
 endfunction()
 
 # quoin_fuzz(NAME LAYERS layers... SOURCES files...): a libFuzzer target; elsewhere the same file replays its corpus
