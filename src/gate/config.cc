@@ -106,6 +106,20 @@ class ConfigReader {
     return out;
   }
 
+  // None wider than so many bits.
+  static Result<Prefix, ConfigError> network_in(const Text& entry, std::string_view example, int widest_v4,
+                                                int widest_v6, std::string_view too_wide_for) {
+    const auto prefix = Prefix::parse(entry.value);
+    if (!prefix) {
+      return entry.place.refuse(quoted(entry.value) + " is not an address block such as " + std::string(example) +
+                                " (bits after the prefix must be zero).");
+    }
+    if (prefix->length() < (prefix->network().is_v4() ? widest_v4 : widest_v6)) {
+      return entry.place.refuse(quoted(entry.value) + " is too wide " + std::string(too_wide_for));
+    }
+    return *prefix;
+  }
+
   Result<RelayConfig, ConfigError> relay() const {
     RelayConfig out;
     const toml::table* found = TRY(table("relay"));
@@ -115,16 +129,8 @@ class ConfigReader {
     if (const auto ca = TRY(section.text("ca_file"))) out.ca_file = resolved(ca->value);
     if (const auto allow = TRY(section.texts("allow", allow_entries_max))) {
       for (const Text& entry : allow->entries) {
-        const auto prefix = Prefix::parse(entry.value);
-        if (!prefix) {
-          return entry.place.refuse(quoted(entry.value) +
-                                    " is not an address block such as 10.1.2.3/32 (bits after the "
-                                    "prefix must be zero).");
-        }
-        if (prefix->length() < (prefix->network().is_v4() ? 8 : 32)) {
-          return entry.place.refuse(quoted(entry.value) + " is too wide to vouch for; name the relays' own addresses.");
-        }
-        out.allow.push_back(*prefix);
+        out.allow.push_back(
+            TRY(network_in(entry, "10.1.2.3/32", 8, 32, "to vouch for; name the relays' own addresses.")));
       }
     }
     return out;
@@ -224,16 +230,8 @@ class ConfigReader {
     const auto networks = TRY(section.texts("public_networks", SiteConfig::public_networks_max));
     if (!networks) return out;
     for (const Text& entry : networks->entries) {
-      const auto prefix = Prefix::parse(entry.value);
-      if (!prefix) {
-        return entry.place.refuse(
-            quoted(entry.value) +
-            " is not an address block such as 192.0.2.0/24 (bits after the prefix must be zero).");
-      }
-      if (prefix->length() < (prefix->network().is_v4() ? SiteConfig::widest_v4 : SiteConfig::widest_v6)) {
-        return entry.place.refuse(quoted(entry.value) + " is too wide to be one site's; name its own networks.");
-      }
-      out.public_networks.push_back(*prefix);
+      out.public_networks.push_back(TRY(network_in(entry, "192.0.2.0/24", SiteConfig::widest_v4, SiteConfig::widest_v6,
+                                                   "to be one site's; name its own networks.")));
     }
     return out;
   }

@@ -27,4 +27,10 @@ std::string MacAddress::text() const {
   return out;
 }
 
+std::string text_of(const std::vector<MacAddress>& macs) {
+  std::string out;
+  for (const MacAddress& mac : macs) out += (out.empty() ? "" : ", ") + mac.text();
+  return out;
+}
+
 }  // namespace quoin::gate

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/bytes.h"
 
@@ -25,5 +26,7 @@ class MacAddress {
  private:
   std::array<std::byte, 6> bytes_{};
 };
+
+std::string text_of(const std::vector<MacAddress>& macs);  // with commas between them
 
 }  // namespace quoin::gate

@@ -12,12 +12,6 @@ std::string joined(const std::vector<std::string>& list) {
   return out;
 }
 
-std::string texts(const std::vector<MacAddress>& macs) {
-  std::vector<std::string> out;
-  for (const MacAddress& mac : macs) out.push_back(mac.text());
-  return joined(out);
-}
-
 std::string detail(const std::string& text) {
   return text.empty() ? "" : " (" + text + ")";
 }
@@ -150,13 +144,14 @@ Session::Ending other_device_ending(const DeviceConfig& device, const Finding& f
                  device.name + " may go to it";
   }
   if (finding.kind == Finding::Kind::several_macs) {
-    return because("more than one device answers at the address: " + texts(finding.macs),
-                   "More than one device answers at " + address + ": " + texts(finding.macs) + "; " + what_to_do +
+    return because("more than one device answers at the address: " + text_of(finding.macs),
+                   "More than one device answers at " + address + ": " + text_of(finding.macs) + "; " + what_to_do +
                        (finding.proxy ? "." : ", or give the others another address."));
   }
-  return because("another device than the described one answers at the address: " + texts(finding.macs),
-                 "What answers at " + address + " is not the device with MAC address " + texts(device.macs) + " but " +
-                     texts(finding.macs) + "; check address and mac of " + device.name + "; " + what_to_do + ".");
+  return because("another device than the described one answers at the address: " + text_of(finding.macs),
+                 "What answers at " + address + " is not the device with MAC address " + text_of(device.macs) +
+                     " but " + text_of(finding.macs) + "; check address and mac of " + device.name + "; " + what_to_do +
+                     ".");
 }
 
 std::string silence_sentence(const DeviceConfig& device, Finding::Kind silence, WallTime since) {

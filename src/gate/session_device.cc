@@ -6,16 +6,6 @@
 
 namespace quoin::gate {
 
-namespace {
-
-std::string joined_macs(const DeviceConfig& device) {
-  std::string out;
-  for (const MacAddress& mac : device.macs) out += (out.empty() ? "" : ", ") + mac.text();
-  return out;
-}
-
-}  // namespace
-
 void Session::handle(NeighboursFound&& result, WallTime wall, Instant now) {
   if (!errands_.awaits(result)) return found(recognition_.handle(result, now), wall, now);
   if (past_deadline(wall, now)) return;
@@ -54,7 +44,7 @@ void Session::recognised(WallTime wall) {
   phase_ = Phase::recording;
   grant_ = desk_.audit.add(WarrantOpened{.device = device_.name,
                                          .address = device_.address.text(),
-                                         .mac = joined_macs(device_),
+                                         .mac = text_of(device_.macs),
                                          .services = service_names(warrant_.services),
                                          .engineers = warrant_.engineers,
                                          .opened_by = warrant_.opened_by,

@@ -100,8 +100,7 @@ int bind_port(const Descriptor& socket, IpVersion version, std::uint16_t port) {
   return bind(socket.number(), reinterpret_cast<const sockaddr*>(any.bytes.data()), any.length) == 0 ? 0 : errno;
 }
 
-// In the order in which they are tried: the one that is wanted, LPD's own, and all others that programs take when they
-// ask for a privileged one (rresvport(3)).
+// In the order in which they are tried: the one that is wanted, LPD's own, and the uppermost of the others.
 std::uint16_t privileged_port(std::uint16_t wanted, std::size_t attempt) {
   constexpr std::size_t lpd_first = 721, lpd_ports = 11, highest = DialOptions::local_port_max;
   if (attempt == 0) return wanted;

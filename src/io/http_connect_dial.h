@@ -31,8 +31,7 @@ class HttpConnectDial {
  public:
   using Done = std::move_only_function<void(Result<Dialled, HttpConnectFailure>)>;
 
-  // The proxy's endpoints are raced. `request` is wiped once
-  // written.
+  // The proxy's endpoints are raced. `request` is wiped once written.
   HttpConnectDial(Loop& loop, std::vector<Endpoint> proxy, std::string request, Duration within, Done done);
   ~HttpConnectDial();
 

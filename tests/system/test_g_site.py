@@ -36,7 +36,9 @@ def second_answerer(here, proxies=False):
     try:
         yield
     finally:
-        there("ip link del second; ip link del far 2>/dev/null || true; sysctl -qw net.ipv4.conf.port.arp_ignore=0")
+        there("ip link del second; sysctl -qw net.ipv4.conf.port.arp_ignore=0")
+        if proxies:
+            there("ip link del far")
 
 
 def granted(agent, device="mfp"):
@@ -211,8 +213,8 @@ def equal_addresses_later(world):
     for edit in (lambda text: text, bridged):
         with OwnAgent(lab, "vpn-later", edit).start() as agent:
             entry = Through(world, agent).opened()
-            with open(os.path.join(lab.state, "mfp", "raw.prn"), "wb"):
-                pass
+            job = os.path.join(lab.state, "mfp", "raw.prn")
+            open(job, "wb").close()
             line = lab.start("support", "python3", "-c", SAY_TWICE, ipv4(entry), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
             try:
                 expect(line.stdout.readline() == "said\n", "the engineer is not connected")
@@ -227,7 +229,7 @@ def equal_addresses_later(world):
                 expect(walked.returncode == 0, f"SNMP: {walked.stdout}{walked.stderr}")
                 leaked = heard.communicate()[0].strip()
                 expect(leaked == "", f"into the VPN went: {leaked}")
-                expect(os.path.getsize(os.path.join(lab.state, "mfp", "raw.prn")) > 0 or line.poll() is None, "nothing reached the printer")
+                until("both pieces have reached the printer", lambda: os.path.getsize(job) >= 2 * len("a piece of a job\n"), 10)
             finally:
                 line.kill()
                 line.communicate()
